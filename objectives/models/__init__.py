@@ -1,0 +1,22 @@
+"""Organizations, the people in them, their objectives and what was achieved."""
+
+from __future__ import annotations
+
+from objectives.models.job import Job
+from objectives.models.objective import Objective
+from objectives.models.organization import Membership, Organization, default_plan
+from objectives.models.participant import Participant
+from objectives.models.result import Result, ResultQuerySet, outcome_of, results_recorded
+
+__all__ = [
+    "Job",
+    "Membership",
+    "Objective",
+    "Organization",
+    "Participant",
+    "Result",
+    "ResultQuerySet",
+    "default_plan",
+    "outcome_of",
+    "results_recorded",
+]
