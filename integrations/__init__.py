@@ -1,0 +1,1 @@
+"""Getting achievements into other people's learning management systems, and showing what arrived."""

@@ -1,0 +1,83 @@
+"""*Test connection*: one throttled exchange with what is saved, shown once and kept nowhere but in the status."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db import transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from integrations import tasks
+from integrations.connectors.base import Check, DestinationError
+from integrations.connectors.http import Answer, Door
+from integrations.connectors.scrubbing import scrub_answer
+from integrations.models import LMSConfiguration
+from objectives.models import Organization
+from objectives.secrets import Unreadable
+
+DEADLINE = 10  # seconds: a person waits for it
+PER_MINUTE = 10  # tests of one organization, so that the button is no port scanner
+LOGGED = "Tested the connection."  # never translated: the throttle counts these entries of the log
+
+
+@dataclasses.dataclass(frozen=True)
+class Tested:
+    """What a test showed, in the words and numbers that its page shows."""
+
+    ok: bool
+    sentence: str
+    seconds: float
+    status: int | None = None
+    text: str = ""
+
+
+def admit(configuration: LMSConfiguration, user_id: Any) -> int:
+    """Count and log a test that is about to be made: 0, or the seconds to wait because there were too many."""
+    now = timezone.now()
+    with transaction.atomic():
+        # Held until the test is logged, so that two clicks at once are counted one after the other.
+        Organization.objects.select_for_update().get(pk=configuration.organization_id)
+        own = LMSConfiguration.objects.filter(organization=configuration.organization_id)
+        recent = LogEntry.objects.filter(
+            content_type=ContentType.objects.get_for_model(LMSConfiguration),
+            object_id__in=[str(pk) for pk in own.values_list("pk", flat=True)],
+            change_message=LOGGED,
+            action_time__gt=now - timedelta(minutes=1),
+        ).order_by("-action_time")
+        times = list(recent.values_list("action_time", flat=True)[:PER_MINUTE])
+        if len(times) == PER_MINUTE:
+            return max(1, math.ceil(60 - (now - times[-1]).total_seconds()))
+        LogEntry.objects.log_actions(user_id, [configuration], CHANGE, LOGGED)
+    return 0
+
+
+def try_connection(configuration: LMSConfiguration) -> Tested:
+    """Try the saved address with the saved secrets, and let the status of the configuration follow."""
+    try:
+        connection = configuration.connection()
+    except Unreadable:
+        return Tested(False, _("The stored key cannot be read. Enter it again."), 0)
+    started = time.monotonic()
+    found: Check | DestinationError
+    try:
+        with Door(deadline=DEADLINE) as door:
+            found = configuration.connector.check(door, connection)
+    except DestinationError as error:
+        found = error
+    seconds = time.monotonic() - started
+    tasks.tested(configuration, found)
+    answer: Answer | None = found.answer
+    return Tested(
+        ok=isinstance(found, Check) and found.ok,
+        sentence=found.sentence,
+        seconds=seconds,
+        status=answer.status if answer else None,
+        text=scrub_answer(answer, connection).text() if answer else "",
+    )

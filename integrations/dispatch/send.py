@@ -1,0 +1,351 @@
+"""Working a lane: take its lease, send what is due in batches, give it back.
+
+No lock and no transaction is held over the network. Who holds the lease opens an Attempt, posts, and settles; a
+worker whose lease ran out in between settles nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import time
+import traceback
+import uuid
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.db import DatabaseError
+from django.utils import timezone
+
+from integrations.connectors.base import (
+    Connection,
+    Connector,
+    DestinationError,
+    Exchange,
+    Item,
+    Outcome,
+    ServerError,
+    TooLarge,
+)
+from integrations.connectors.http import Answer, Door
+from integrations.connectors.scrubbing import scrub
+from integrations.dispatch import lanes, settle
+from integrations.dispatch.plan import hold_what_cannot_go
+from integrations.models import Attempt, Delivery, Lane
+from objectives.secrets import Unreadable
+
+logger = logging.getLogger(__name__)
+
+# One slice takes refused batches apart with at most so many requests; what is left stays due.
+APART_REQUESTS = 64
+# After a failure the LMS is tried with a single statement, then with ten, then with full batches.
+GENTLY = 10
+# So many different records refused one after the other, and none accepted: the LMS refuses everything.
+SYSTEMIC = 5
+# 500 after 500 while a batch is taken apart: it is the LMS after all. Above log2 of the largest batch.
+ERRORS_IN_A_ROW = 12
+RECENTLY = timedelta(hours=1)
+# An acceptance in an earlier slice still counts for so long, and for so many refusals after it.
+PROVEN_FOR = timedelta(minutes=1)
+PROVEN_REFUSALS = 64
+LEARNED_FOR = timedelta(hours=24)
+
+
+class Row(NamedTuple):
+    """What dispatch needs of a delivery."""
+
+    pk: int
+    uuid: uuid.UUID
+    content: str
+    alone: bool
+    server_errors: int = 0
+    refused: bool = False
+
+
+COLUMNS = Row._fields
+
+
+def serve_next(now: datetime, until: float) -> int | None:
+    """Work the oldest-served ready lane until ``until`` (``time.monotonic``); its id, or ``None`` if none is."""
+    for pk in Lane.objects.ready(now).values_list("pk", flat=True)[:10]:
+        token = Lane.objects.take(pk)
+        if token is not None:
+            try:
+                serve(pk, token, until)
+            except DatabaseError:
+                raise
+            except Exception as bug:  # noqa: BLE001 - one lane's bug must neither stop the others nor leave its text
+                # By its type and place only: its message may hold what was sent.
+                where = traceback.extract_tb(bug.__traceback__)[-1]
+                logger.error(
+                    "Serving lane %s ended with %s at %s:%s", pk, type(bug).__name__, where.name, where.lineno
+                )
+                lanes.broke_off(pk, token)
+            finally:
+                Lane.objects.filter(pk=pk, lease_token=token).update(lease_token=None, lease_until=None)
+            return int(pk)
+    return None
+
+
+def serve(pk: int, token: uuid.UUID, until: float) -> None:
+    """Send what is due in one lane whose lease we hold."""
+    lane = Lane.objects.select_related("configuration__organization").get(pk=pk)
+    settle.close_what_was_cut_short(lane)
+    configuration = lane.configuration
+    try:
+        connection = configuration.connection()
+    except Unreadable as problem:
+        lanes.unreadable(lane, token, str(problem))
+        return
+    held = configuration.connector.can_send(connection)
+    if held is not None:
+        hold_what_cannot_go(lane, held)
+        return
+    with Door() as door:
+        if lane.failures and not Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exists():
+            probe(lane, token, connection, door)
+            return
+        Slice(lane, token, configuration.connector, connection, door, until).run()
+
+
+def probe(lane: Lane, token: uuid.UUID, connection: Connection, door: Door) -> None:
+    """Ask a failing LMS how it is, without telling it anything: nothing waits that could be tried."""
+    if not settle.renew(lane, token):
+        return
+    try:
+        found = lane.configuration.connector.check(door, connection)
+    except DestinationError as error:
+        settle.lane_failed(lane, token, error)
+        return
+    if found.ok:
+        lanes.worked(lane, token, timezone.now())
+    else:
+        settle.lane_failed(lane, token, ServerError(found.sentence))
+
+
+@dataclasses.dataclass
+class Slice:
+    """One worker's turn at one lane."""
+
+    lane: Lane
+    token: uuid.UUID
+    connector: Connector
+    connection: Connection
+    door: Door
+    until: float
+    apart_requests: int = APART_REQUESTS
+    # The LMS took something just now: what it refuses is at fault itself.
+    proven: bool = dataclasses.field(init=False)
+    accepts: bool = False
+    errors_in_a_row: int = 0
+    suspects: list[tuple[Row, str]] = dataclasses.field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        last = self.lane.last_success_at
+        just_now = last is not None and last > timezone.now() - PROVEN_FOR
+        self.proven = just_now and self.lane.refusals < PROVEN_REFUSALS
+
+    def run(self) -> None:
+        """Send batch after batch while something is due, the LMS takes it, and the slice lasts."""
+        self.forget_what_was_learned_long_ago()
+        if self.lane.failures and not (self.send(self.canary()) and self.send(self.due(GENTLY))):
+            return
+        while self.may_go_on():
+            rows = self.due(self.connector.max_batch)
+            if not rows:
+                break
+            if not self.send(rows):
+                return
+        if self.suspects:
+            settle.rejected(self.lane, self.token, self.suspects, accepted=self.proven)
+
+    # What goes next -------------------------------------------------------------------------------------------
+
+    def due(self, most: int) -> list[Row]:
+        """The next batch: bounded by count, by bytes and by what was learned; a suspect goes alone."""
+        most = min(most, self.lane.batch_limit or most)
+        suspected = {row.pk for row, _sentence in self.suspects}
+        batch: list[Row] = []
+        size = 0
+        for row in self._due_rows(most + len(suspected)):
+            if row.pk in suspected:
+                continue
+            size += len(row.content.encode())
+            if batch and (row.alone or size > self.connector.max_bytes or len(batch) == most):
+                break
+            batch.append(row)
+            if row.alone:
+                break
+        return batch
+
+    def _due_rows(self, most: int) -> list[Row]:
+        found = Delivery.objects.filter(lane=self.lane).due(timezone.now())
+        ordered = found.order_by("priority", "next_attempt_at", "id").values_list(*COLUMNS)
+        return [Row(*values) for values in ordered[:most]]
+
+    def canary(self) -> list[Row]:
+        """One delivery to try a failing LMS with: never the same bad one, or it would keep all others waiting."""
+        if self.lane.refusals >= SYSTEMIC:
+            newest = Delivery.objects.filter(lane=self.lane).due(timezone.now()).order_by("-id")
+            return [Row(*values) for values in newest.values_list(*COLUMNS)[:1]]
+        oldest = self._due_rows(self.connector.max_batch)
+        return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
+
+    def may_go_on(self) -> bool:
+        """Whether there is time, and the limit of requests a minute allows one more."""
+        limit = self.lane.configuration.requests_per_minute
+        if limit:
+            full = self._used_up_since(limit)
+            if full is not None and full > timezone.now() - timedelta(minutes=1):
+                lanes.wait(self.lane, self.token, full + timedelta(minutes=1))
+                return False
+        return time.monotonic() < self.until
+
+    def _used_up_since(self, limit: int) -> datetime | None:
+        """When the last ``limit`` requests began, or ``None`` if there were not so many."""
+        recent = Attempt.objects.filter(lane=self.lane).order_by("-id").values_list("opened_at", "requests")
+        count = 0
+        opened_at: datetime
+        for opened_at, requests in recent[:limit]:
+            count += requests
+            if count >= limit:
+                return opened_at
+        return None
+
+    def forget_what_was_learned_long_ago(self) -> None:
+        """A day after a batch was too large, twice as many are tried again."""
+        learned, limit = self.lane.batch_limit_at, self.lane.batch_limit
+        if limit and learned and learned < timezone.now() - LEARNED_FOR:
+            more = limit * 2 if limit * 2 < self.connector.max_batch else None
+            lanes.learn_limit(self.lane, self.token, more)
+
+    # One batch -------------------------------------------------------------------------------------------------
+
+    def send(self, rows: Sequence[Row]) -> bool:
+        """Send a batch, taking it apart as far as it is refused; whether the lane may go on."""
+        parts = [rows] if rows else []
+        apart = False
+        while parts:
+            if not self.may_go_on() or self.apart_requests <= 0:
+                if apart and not self.limit_is_learned:
+                    lanes.learn_limit(self.lane, self.token, len(parts[-1]), for_now=True)
+                return False
+            part = parts.pop()
+            self.apart_requests -= apart
+            pks = [row.pk for row in part]
+            attempt = settle.open_attempt(self.lane, self.token, pks, self.address)
+            if attempt is None:
+                return False
+            outcome = self.exchange(part, attempt)
+            if self.is_to_be_taken_apart(part, outcome):
+                settle.taken_apart(attempt, self.token, outcome)
+                middle = (len(part) + 1) // 2
+                parts += [part[middle:], part[:middle]]
+                apart = True
+            elif not self.settle(attempt, part, outcome):
+                return False
+        return True
+
+    def exchange(self, rows: Sequence[Row], attempt: Attempt) -> Exchange | DestinationError:
+        """One request; where a single statement's fate is left open, one more that reads it back."""
+        items = [Item(row.uuid, row.content.encode()) for row in rows]
+        try:
+            found = self.connector.send_results(self.door, self.connection, items)
+            if len(items) == 1 and found.results[0].outcome in {Outcome.CONFLICT, Outcome.UNPROVEN}:
+                attempt.requests += 1
+                found = settle.read_back(found, *self.connector.read_result(self.door, self.connection, items[0]))
+        except DestinationError as error:
+            error.answer = self.scrubbed(error.answer)
+            return error
+        found = dataclasses.replace(found, answer=self.scrubbed(found.answer))
+        if _holds(found, Outcome.UNPROVEN):
+            unproven = ServerError(found.results[0].sentence, answer=found.answer)
+            # A store that knows an id and cannot show it, as of a voided statement, is at odds with that one alone.
+            unproven.perhaps_one_item = found.answer is not None and found.answer.status == 409
+            return unproven
+        return found
+
+    def is_to_be_taken_apart(self, part: Sequence[Row], outcome: Exchange | DestinationError) -> bool:
+        """Whether a whole batch met with what may be the fault of one record in it."""
+        if len(part) == 1:
+            return False
+        if isinstance(outcome, Exchange):
+            return _holds(outcome, Outcome.REJECTED) or _holds(outcome, Outcome.CONFLICT)
+        return isinstance(outcome, TooLarge) or self.blames_one(part, outcome)
+
+    def blames_one(self, part: Sequence[Row], error: DestinationError) -> bool:
+        """A 500, seen before by each of these records, from an LMS that takes others."""
+        if not (isinstance(error, ServerError) and error.perhaps_one_item):
+            return False
+        self.errors_in_a_row += 1
+        last = self.lane.last_success_at
+        takes_others = self.accepts or (len(part) > 1 and last is not None and last > timezone.now() - RECENTLY)
+        return takes_others and self.errors_in_a_row < ERRORS_IN_A_ROW and all(row.server_errors for row in part)
+
+    def settle(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange | DestinationError) -> bool:
+        """Write down what an exchange came to; whether the lane may go on."""
+        if isinstance(outcome, TooLarge):
+            return self.refused(attempt, part[0], outcome)
+        if isinstance(outcome, DestinationError):
+            if len(part) == 1 and self.blames_one(part, outcome):
+                return settle.postponed(attempt, self.token, part[0], outcome)
+            return settle.destination_failed(attempt, self.token, outcome)
+        [result, *_others] = outcome.results
+        if result.outcome is Outcome.REJECTED:
+            return self.refused(attempt, part[0], outcome, certain=result.certain)
+        self.errors_in_a_row = 0
+        if not settle.exchanged(attempt, self.token, part, outcome):
+            return False
+        if result.certain and self.lane.batch_limit != 1:
+            # Its answers prove nothing, so each record has to be read back.
+            lanes.learn_limit(self.lane, self.token, 1)
+        return self.accepted(len(part))
+
+    @property
+    def limit_is_learned(self) -> bool:
+        """Whether the LMS itself said how much it takes at once."""
+        return self.lane.batch_limit_at is not None
+
+    def grow(self, taken: int) -> None:
+        """A limit that was only for now ends step by step with what is taken."""
+        limit = self.lane.batch_limit
+        if limit and not self.limit_is_learned and taken >= limit:
+            more = limit * 2 if limit * 2 < self.connector.max_batch else None
+            lanes.learn_limit(self.lane, self.token, more, for_now=True)
+
+    def accepted(self, taken: int) -> bool:
+        """The LMS took something: what it refused before in this slice is rejected for its own content."""
+        self.proven = self.accepts = True
+        self.grow(taken)
+        self.lane.refusals = 0
+        suspects, self.suspects = self.suspects, []
+        return not suspects or settle.rejected(self.lane, self.token, suspects, accepted=True)
+
+    def refused(self, attempt: Attempt, row: Row, outcome: Exchange | TooLarge, *, certain: bool = False) -> bool:
+        """A single record was refused. If nothing was taken so far: the record, or everything?"""
+        refusal = settle.Refusal.of(outcome)
+        if self.proven or certain or row.refused:
+            # What was refused before beside others that were taken says nothing new about the LMS.
+            self.lane.refusals += not row.refused
+            return settle.refused(attempt, self.token, refusal, again=row.refused)
+        self.suspects.append((row, refusal.sentence))
+        if self.lane.refusals + len(self.suspects) < SYSTEMIC:
+            return settle.suspected(attempt, self.token, refusal)
+        settle.refuses_everything(attempt, self.token, refusal, len(self.suspects))
+        return False
+
+    @property
+    def address(self) -> str:
+        """Where the requests go, as people typed it."""
+        return str(self.connection.options.get(self.connector.options_form.address_field, ""))
+
+    def scrubbed(self, answer: Answer | None) -> Answer | None:
+        """What came back without our own credentials: some LMSs echo the request."""
+        if answer is None or not answer.body:
+            return answer
+        return dataclasses.replace(answer, body=scrub(answer.body.decode(errors="replace"), self.connection).encode())
+
+
+def _holds(exchange: Exchange, outcome: Outcome) -> bool:
+    return any(result.outcome is outcome for result in exchange.results)

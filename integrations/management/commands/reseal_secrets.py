@@ -1,0 +1,34 @@
+"""``reseal_secrets``: bring every stored credential under the newest key of ``FIELD_KEYS``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+from integrations.models import LMSConfiguration
+from objectives.secrets import Unreadable
+
+
+class Command(BaseCommand):
+    help = (
+        "Seal every stored credential under the newest key of FIELD_KEYS. Put the new key first, run this, "
+        "then remove the old key. Safe to repeat."
+    )
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        done, unreadable = 0, []
+        for pk in LMSConfiguration.objects.exclude(sealed={}).order_by("pk").values_list("pk", flat=True):
+            with transaction.atomic():
+                configuration = LMSConfiguration.objects.select_for_update().get(pk=pk)
+                try:
+                    if configuration.reseal():
+                        configuration.save(update_fields=["sealed"])
+                        done += 1
+                except Unreadable:
+                    unreadable.append(f"{configuration.organization}: {configuration.name}")
+        self.stdout.write(f"{done} configurations were sealed under the newest key.")
+        if unreadable:
+            names = "\n  ".join(unreadable)
+            raise CommandError(f"These could not be read; their credentials must be entered again:\n  {names}")

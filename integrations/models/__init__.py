@@ -1,0 +1,20 @@
+"""LMS configurations and what is sent through them."""
+
+from __future__ import annotations
+
+from integrations.models.configuration import Attachment, LMSConfiguration
+from integrations.models.delivery import Attempt, Delivery
+from integrations.models.incident import Contact, Incident, LastRun, Mail
+from integrations.models.lane import Lane
+
+__all__ = [
+    "Attachment",
+    "Attempt",
+    "Contact",
+    "Delivery",
+    "Incident",
+    "LMSConfiguration",
+    "Lane",
+    "LastRun",
+    "Mail",
+]

@@ -1,0 +1,269 @@
+"""How to reach one LMS, and to which objectives it is attached."""
+
+from __future__ import annotations
+
+import dataclasses
+import uuid
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any, Self
+
+from django.core.validators import MinValueValidator
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from integrations.connectors import get_connector, http, kinds
+from integrations.connectors.base import Connection, Connector, Secret
+from objectives import secrets
+from objectives.models import Objective, Organization
+from objectives.scoping import TenantModel, TenantQuerySet
+
+
+class LMSConfigurationQuerySet(TenantQuerySet):
+    """LMS configurations, and what a person does to many of them."""
+
+    def sending(self) -> Self:
+        """Configurations that results may go out through: not paused, of an active organization."""
+        return self.filter(paused=False, organization__is_active=True)
+
+    def pause(self) -> int:
+        """Stop sending; results keep queueing. How many were not paused before."""
+        return self.filter(paused=False).update(paused=True)
+
+    def resume(self) -> int:
+        """Send again, whatever the LMS was waited for. How many were paused before. The caller nudges their lanes."""
+        from integrations.models.lane import Lane
+
+        with transaction.atomic():
+            pks = list(self.filter(paused=True).values_list("pk", flat=True))
+            Lane.objects.filter(configuration__in=pks).ask_now()
+            count: int = LMSConfiguration.objects.filter(pk__in=pks, paused=True).update(paused=False)
+            return count
+
+
+# Minutes between two batches to choose from.
+INTERVALS = [
+    (0, _("At once")),
+    (5, _("Every 5 minutes")),
+    (15, _("Every 15 minutes")),
+    (60, _("Every hour")),
+    (240, _("Every 4 hours")),
+    (1440, _("Once a day")),
+]
+PLAN_INTERVALS = {
+    Organization.Plan.FREE.value: 60,
+    Organization.Plan.TEAM.value: 15,
+    Organization.Plan.ENTERPRISE.value: 0,
+}
+
+
+class LMSConfiguration(TenantModel):
+    """How to reach one LMS: what people typed. What the machine learns about it lives in its ``Lane``."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("configuration name"), max_length=120)
+    contact_email = models.EmailField(
+        _("contact e-mail"),
+        help_text=_("If something goes wrong, for example the LMS cannot be reached, alerts go here."),
+    )
+    type = models.CharField(_("type"), max_length=30, choices=kinds)
+    options = models.JSONField(default=dict, blank=True, editable=False)
+    sealed = models.JSONField(default=dict, blank=True, editable=False)
+    paused = models.BooleanField(
+        _("paused"), default=False, help_text=_("While paused nothing is sent; results keep queueing.")
+    )
+    update_interval = models.PositiveIntegerField(
+        _("update interval"),
+        null=True,
+        blank=True,
+        choices=INTERVALS,
+        help_text=_("How often results are sent, several together. Left empty, your organization's plan decides."),
+    )
+    requests_per_minute = models.PositiveIntegerField(
+        _("requests a minute"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("At most so many. Left empty, as fast as the LMS answers."),
+    )
+    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+
+    objects = LMSConfigurationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("LMS configuration")
+        verbose_name_plural = _("LMS configurations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "name"],
+                name="configuration_name_once_per_organization",
+                violation_error_message=_("An LMS configuration with this name exists already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        from integrations.models.lane import Lane
+
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            Lane.objects.get_or_create(configuration=self)
+
+    @property
+    def connector(self) -> Connector:
+        """The connector of this configuration's type."""
+        return get_connector(self.type)
+
+    @property
+    def interval(self) -> timedelta:
+        """The time between two batches: this configuration's own, or the plan's; zero is at once."""
+        own = self.update_interval
+        return timedelta(minutes=PLAN_INTERVALS[self.organization.plan] if own is None else own)
+
+    # Secrets ---------------------------------------------------------------------------------------------------
+
+    def origin(self, options: Mapping[str, Any] | None = None) -> str:
+        """Scheme, host and port that the secrets belong to; empty while there is no address."""
+        address = str(
+            (self.options if options is None else options).get(self.connector.options_form.address_field, "")
+        )
+        if not address:
+            return ""
+        try:
+            return http.parse(address).origin
+        except http.AddressRefused:
+            return ""
+
+    def _context(self, field: str) -> str:
+        return f"{self.organization_id}|{self.uuid}|{self.origin()}|{field}"
+
+    def set_options(self, options: Mapping[str, Any], new_secrets: Mapping[str, str]) -> bool:
+        """Take over what a form cleaned; ``True`` if stored secrets were dropped because the origin changed.
+
+        A secret is bound to the origin it was entered for: with another origin it is forgotten in the same save,
+        unless a new one comes with it.
+        """
+        moved = self.origin(options) != self.origin()
+        kept = {} if moved else dict(self.sealed)
+        dropped = moved and bool(set(self.sealed) - {field for field, value in new_secrets.items() if value})
+        self.options = dict(options)
+        for field, value in new_secrets.items():
+            if value:
+                kept[field] = {
+                    "sealed": secrets.seal(value, context=self._context(field)),
+                    "set_at": timezone.now().isoformat(),
+                    # A short secret would be half given away by its end.
+                    "ends": value[-4:] if len(value) >= 16 else "",
+                }
+        self.sealed = kept
+        return dropped
+
+    def forget_secret(self, field: str) -> None:
+        """Drop one stored secret."""
+        self.sealed = {name: entry for name, entry in self.sealed.items() if name != field}
+
+    def connection(self) -> Connection:
+        """Options and unsealed secrets for the connector; ``secrets.Unreadable`` if one does not open."""
+        opened = {
+            field: Secret(secrets.unseal(entry["sealed"], context=self._context(field)))
+            for field, entry in self.sealed.items()
+        }
+        return Connection(options=dict(self.options), secrets=opened)
+
+    def declared(self) -> Connection:
+        """Options, and which secrets are stored without opening them: enough to compose and to judge readiness."""
+        return Connection(options=dict(self.options), secrets={field: Secret("") for field in self.sealed})
+
+    def unreadable_secrets(self) -> frozenset[str]:
+        """The fields whose stored secrets do not open: the key ring changed, or the row was copied or altered."""
+        return frozenset(field for field in self.sealed if not self._opens(field))
+
+    def _opens(self, field: str) -> bool:
+        try:
+            secrets.unseal(self.sealed[field]["sealed"], context=self._context(field))
+        except secrets.Unreadable:
+            return False
+        return True
+
+    def reseal(self) -> bool:
+        """Seal every secret under the newest key; ``True`` if something changed. Raises ``secrets.Unreadable``."""
+        stale = [field for field, entry in self.sealed.items() if not secrets.is_current(entry["sealed"])]
+        for field in stale:
+            context = self._context(field)
+            self.sealed[field]["sealed"] = secrets.seal(
+                secrets.unseal(self.sealed[field]["sealed"], context=context), context=context
+            )
+        return bool(stale)
+
+
+@dataclasses.dataclass(frozen=True)
+class Attached:
+    """What attaching to many objectives did."""
+
+    attached: list[Objective]
+    already: int
+    skipped: int  # objectives of another organization than the configuration's
+
+
+class AttachmentQuerySet(TenantQuerySet):
+    """Attachments, and attaching and detaching many objectives at once."""
+
+    def attach(self, configuration: LMSConfiguration, objectives: TenantQuerySet) -> Attached:
+        """Attach ``configuration`` to each of ``objectives`` that is of its organization and lacks it."""
+        own = objectives.filter(organization_id=configuration.organization_id)
+        total, possible = objectives.count(), own.count()
+        missing = list(own.exclude(attachments__configuration=configuration))
+        self.bulk_create(
+            [
+                Attachment(organization_id=one.organization_id, configuration=configuration, objective=one)
+                for one in missing
+            ],
+            batch_size=500,
+            ignore_conflicts=True,
+        )
+        return Attached(attached=missing, already=possible - len(missing), skipped=total - possible)
+
+    def detach(self, configuration: LMSConfiguration, objectives: TenantQuerySet) -> list[Objective]:
+        """Detach ``configuration`` from ``objectives``; those that had it. Deliveries made before stay."""
+        having = list(objectives.filter(attachments__configuration=configuration))
+        self.filter(configuration=configuration, objective__in=objectives).delete()
+        return having
+
+
+class Attachment(TenantModel):
+    """An LMS configuration attached to an objective: from then on its results go there."""
+
+    configuration = models.ForeignKey(
+        LMSConfiguration, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("LMS configuration")
+    )
+    objective = models.ForeignKey(
+        Objective, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("objective")
+    )
+    attached_at = models.DateTimeField(_("attached"), default=timezone.now, editable=False)
+
+    objects = AttachmentQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["configuration__name"]
+        verbose_name = _("attachment")
+        verbose_name_plural = _("attached LMS configurations")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["configuration", "objective"],
+                name="attached_once",
+                violation_error_message=_("This LMS configuration is attached to this objective already."),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.configuration} → {self.objective}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.organization_id:
+            self.organization_id = self.configuration.organization_id
+        self.check_organization()
+        super().save(*args, **kwargs)

@@ -1,0 +1,229 @@
+"""What runs in the background; beside the schedules the only place that knows django-q2.
+
+A task is only a nudge and carries nothing: the rows in the database say what is to be done.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.signals import post_save
+from django.dispatch import receiver
+from django.utils import timezone
+from django_q.models import Failure
+from django_q.tasks import async_task
+
+from integrations import alerts, dispatch, jobs, keeping
+from integrations.connectors.base import Check, DestinationError
+from integrations.dispatch import lanes
+from integrations.models import Delivery, Lane, LastRun, LMSConfiguration, Mail
+from integrations.models.delivery import DeliveryQuerySet
+from objectives.models import Job, Organization, Participant, Result, results_recorded
+
+logger = logging.getLogger(__name__)
+
+# Seconds that a worker gives to jobs before it looks whether there is something to deliver.
+JOBS_SLICE = 10.0
+# How often it is written down that a worker works.
+HEARTBEAT = timedelta(seconds=10)
+
+
+# In the worker -----------------------------------------------------------------------------------------------------
+
+
+def pump() -> str:
+    """Work lanes until nothing is ready or the slice is over; then nudge again if something is left.
+
+    Returns a word and never raises on a delivery's account: django-q2 stores and logs what a task raises.
+    """
+    until = time.monotonic() + settings.DELIVERY_SLICE
+    LastRun.beat("pump", HEARTBEAT)
+    Lane.objects.nudge_taken_up()
+    if dispatch.recheck(time.monotonic() + settings.DELIVERY_SLICE / 2):
+        nudge()
+    while time.monotonic() < until:
+        if dispatch.serve_next(timezone.now(), until) is None:
+            return "idle"
+    nudge()
+    return "more"
+
+
+def sweep() -> str:
+    """Plan what was recorded and not planned, then work what is due: a lost nudge costs a minute, never a result."""
+    LastRun.note("sweep")
+    with transaction.atomic():
+        dispatch.plan_missing(timezone.now())
+    if Job.objects.free().exists():
+        nudge("work_jobs")
+    alerts.watch(timezone.now())
+    if Mail.objects.due(timezone.now()).exists():
+        nudge("send_mails")
+    return pump()
+
+
+def work_jobs() -> str:
+    """Do steps of what people began as jobs; then nudge again if something is left. Apart from ``pump``."""
+    if jobs.work(time.monotonic() + JOBS_SLICE, nudge_lanes):
+        nudge("work_jobs")
+        return "more"
+    return "idle"
+
+
+def send_mails() -> str:
+    """Send what is in the outbox. Apart from ``pump``: a mail server that hangs delays no delivery."""
+    return f"{alerts.send_mails(time.monotonic() + settings.DELIVERY_SLICE)} sent"
+
+
+def requeue() -> str:
+    """Once a day: try everything unsent again, whatever it waits for."""
+    nudge_lanes(keeping.begin_requeue(timezone.now()))
+    return examine_held()
+
+
+def examine_held() -> str:
+    """The re-queue's second part: release what is held without a reason. Takes several turns where much is held."""
+    if keeping.examine_held(time.monotonic() + settings.DELIVERY_SLICE, nudge_lanes):
+        nudge("examine_held")
+        return "more"
+    return "done"
+
+
+def retain() -> str:
+    """Once a day: drop what was kept long enough, also the failures that django-q2 keeps for ever."""
+    Failure.objects.filter(stopped__lt=timezone.now() - timedelta(days=settings.RETENTION_CONTENT_DAYS)).delete()
+    if keeping.retain(timezone.now(), time.monotonic() + settings.DELIVERY_SLICE):
+        nudge("retain")
+        return "more"
+    return "done"
+
+
+def check() -> str:
+    """Once an hour: hold what was settled lately against the promises."""
+    return f"{len(keeping.check(timezone.now()))} breaches"
+
+
+# Nudging -----------------------------------------------------------------------------------------------------------
+
+
+def nudge(task: str = "pump") -> None:
+    """Wake a worker up."""
+    async_task(f"integrations.tasks.{task}")
+
+
+def nudge_lanes(lanes: set[int]) -> None:
+    """Once the transaction is through, wake workers up for these lanes, unless a nudge is under way already."""
+    if lanes:
+        transaction.on_commit(lambda: _nudge_now(lanes), robust=True)
+
+
+def _nudge_now(lanes: set[int]) -> None:
+    wanted = Lane.objects.wanting_nudge(lanes, timezone.now())
+    for _turn in range(min(wanted, settings.Q_CLUSTER["workers"])):
+        nudge()
+
+
+def nudge_mails() -> None:
+    """Once the transaction is through, wake a worker up for the outbox."""
+    transaction.on_commit(lambda: nudge("send_mails"), robust=True)
+
+
+# What happens elsewhere --------------------------------------------------------------------------------------------
+
+
+@receiver(results_recorded)
+def plan_results(results: list[Result], **_kwargs: Any) -> None:
+    """Plan the deliveries of new results in the transaction that records them."""
+    nudge_lanes(dispatch.plan(results))
+
+
+@receiver(post_save, sender=Participant)
+def release_participant(instance: Participant, created: bool, **_kwargs: Any) -> None:
+    """A corrected participant id releases what was held for it."""
+    if not created:
+        held = Delivery.objects.held().filter(result__participant=instance)
+        nudge_lanes(dispatch.release(held.with_facts()))
+
+
+@receiver(post_save, sender=Mail)
+def mail_written(instance: Mail, created: bool, **_kwargs: Any) -> None:
+    """A new mail goes at once."""
+    if created and instance.state == Mail.State.QUEUED:
+        nudge_mails()
+
+
+@receiver(post_save, sender=Organization)
+def organization_saved(instance: Organization, created: bool, **_kwargs: Any) -> None:
+    """Another plan may send more often: what waits under the plan's interval waits no longer than the new one."""
+    if not created:
+        by_plan = LMSConfiguration.objects.of(instance).filter(update_interval__isnull=True)
+        found = list(by_plan.select_related("lane", "organization"))
+        for configuration in found:
+            dispatch.reschedule(configuration)
+        nudge_lanes({configuration.lane.pk for configuration in found})
+
+
+def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = False) -> None:
+    """A saved configuration is tried at once, and what it held is examined again.
+
+    ``reconnect`` tells that it leads elsewhere now or signs in otherwise, so that its status means nothing any more.
+    """
+    lane = Lane.objects.filter(configuration=configuration)
+    lane.ask_now()
+    lane.update(recheck_at=timezone.now(), recheck_after=0)
+    if reconnect:
+        lane.update(status=Lane.Status.NOT_TESTED, status_since=timezone.now(), sentence="")
+    dispatch.reschedule(configuration)
+    nudge_lanes({configuration.lane.pk})
+    alerts.ask(configuration, timezone.now())
+
+
+def retry(deliveries: DeliveryQuerySet) -> int:
+    """Make queued and rejected deliveries due now, under their old ids; how many."""
+    with transaction.atomic():
+        count, lanes = dispatch.retry(deliveries)
+        nudge_lanes(lanes)
+    return count
+
+
+def release(deliveries: DeliveryQuerySet) -> int:
+    """Queue held deliveries of which nothing but a person's wish was in the way; how many."""
+    with transaction.atomic():
+        count, lanes = jobs.release(deliveries)
+        nudge_lanes(lanes)
+    return count
+
+
+def send_now(configuration: LMSConfiguration) -> int:
+    """End the wait for the next batch: everything queued is due, and the lane waits for nothing; how many waited."""
+    now = timezone.now()
+    with transaction.atomic():
+        Lane.objects.filter(configuration=configuration).ask_now()
+        queued = Delivery.objects.filter(lane=configuration.lane, state=Delivery.State.QUEUED)
+        count = queued.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
+        nudge_lanes({configuration.lane.pk})
+    return count
+
+
+def begin_job(kind: str, **values: Any) -> Job:
+    """Begin a job of one of ``jobs.KINDS``; a worker is nudged once it is committed."""
+    with transaction.atomic():
+        job = Job.objects.create(kind=kind, **values)
+        transaction.on_commit(lambda: nudge("work_jobs"), robust=True)
+    return job
+
+
+def tested(configuration: LMSConfiguration, found: Check | DestinationError) -> None:
+    """Show what *Test connection* found as the configuration's status; success sends what waited."""
+    if isinstance(found, Check) and found.answer is None:
+        # Something is missing, so nothing was sent, and nothing is known of the LMS.
+        return
+    ok = isinstance(found, Check) and found.ok
+    error = found if isinstance(found, DestinationError) else None
+    lanes.tested(configuration.lane, ok, error, "" if ok else found.sentence)
+    if ok:
+        nudge_lanes({configuration.lane.pk})
