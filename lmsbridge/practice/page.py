@@ -1,0 +1,279 @@
+"""The pages that show what the practice LMS received and tell it how to behave."""
+
+from __future__ import annotations
+
+import functools
+import html
+import ipaddress
+import json
+import re
+import string
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from lmsbridge.practice import control, words
+from lmsbridge.practice.exchange import Reply, Request, as_json, not_allowed, sentence
+from lmsbridge.practice.faults import KINDS
+from lmsbridge.practice.smtp import Inbox, Letter
+from lmsbridge.practice.store import Kept, Received, Store, Stores
+
+ASSETS = Path(__file__).with_name("assets")
+FILES = {"practice.css": "text/css", "practice.js": "text/javascript", "practice.svg": "image/svg+xml"}
+HEADERS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    # With no-referrer a browser would send "Origin: null" with our own forms.
+    ("Referrer-Policy", "same-origin"),
+    ("Cache-Control", "no-store"),
+)
+SHOWN = 50
+LONGEST_SHOWN = 20_000
+LINK = re.compile(r"(https?://[^\s<>\"]+)")
+
+
+class Html(str):
+    """Text that is HTML already; everything else is escaped by ``fill``."""
+
+    __slots__ = ()
+
+
+@functools.lru_cache
+def _template(name: str) -> string.Template:
+    return string.Template((ASSETS / f"{name}.html").read_text(encoding="utf-8"))
+
+
+def fill(template: str, /, **parts: object) -> Html:
+    """A template with its places filled, each part escaped unless it is ``Html``."""
+    safe = {key: part if isinstance(part, Html) else html.escape(str(part)) for key, part in parts.items()}
+    return Html(_template(template).substitute(safe))
+
+
+def _all(parts: list[Html], empty: str) -> Html:
+    return Html("\n".join(parts)) if parts else fill("empty", words=empty)
+
+
+# Who may ask -------------------------------------------------------------------------------------------------------
+
+
+def _is_plain_host(host: str, own: str) -> bool:
+    # A name of somebody else's that points here would let their page read this one (DNS rebinding).
+    name = urlsplit(f"//{host}").hostname or ""
+    if name in {own, "localhost"} or name.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_same_origin(request: Request) -> bool:
+    origin = request.headers["Origin"]
+    if request.headers["Sec-Fetch-Site"] not in {None, "same-origin", "none"}:
+        return False
+    return origin is None or origin.partition("://")[2] == request.headers["Host"]
+
+
+# Routes ------------------------------------------------------------------------------------------------------------
+
+
+def answer(stores: Stores, inbox: Inbox, own_host: str, request: Request) -> Reply:
+    """The page, file or change that the request asks for."""
+    try:
+        allowed = _is_plain_host(request.headers["Host"] or "", own_host)
+    except ValueError:
+        allowed = False
+    if not allowed:
+        return _finish(sentence(421, "Open this page by its IP address or as localhost."))
+    if request.method == "POST" and not _is_same_origin(request):
+        return _finish(sentence(403, "This form was sent by another site; nothing was changed."))
+    return _finish(_route(stores, inbox, request))
+
+
+def _finish(reply: Reply) -> Reply:
+    return Reply(reply.status, reply.body, reply.content_type, (*HEADERS, *reply.headers))
+
+
+def _route(stores: Stores, inbox: Inbox, request: Request) -> Reply:
+    name, slash, rest = request.path[1:].partition("/")
+    if not slash and name in FILES:
+        return _only_read(request, lambda: Reply(200, (ASSETS / name).read_bytes(), FILES[name]))
+    if not slash and not name:
+        mails = words.count(inbox.count, "mail")
+        return _only_read(request, lambda: _page("stores", stores=_stores(stores, request), mails=mails))
+    if request.path in {"/mails", "/mails/received"}:
+        return _only_read(request, lambda: _mails_page(inbox) if request.path == "/mails" else _html(_mails(inbox)))
+    store = stores.get(name) if slash else None
+    if store is None:
+        return sentence(404, "There is no such page. The list of stores is at /")
+    return _store_route(store, rest, request)
+
+
+def _only_read(request: Request, make: Callable[[], Reply]) -> Reply:
+    return make() if request.method in {"GET", "HEAD"} else not_allowed("GET", "HEAD")
+
+
+def _store_route(store: Store, rest: str, request: Request) -> Reply:
+    if rest == "":
+        return _only_read(request, lambda: _store_page(store, request))
+    if rest == "received":
+        return _only_read(request, lambda: _html(_received(store, None)))
+    if rest == "faults" and request.method in {"GET", "HEAD"}:
+        return as_json(200, control.behavior(store))
+    if rest not in control.FORMS:
+        return sentence(404, "There is no such page in this store.")
+    if request.method != "POST":
+        return not_allowed("POST")
+    try:
+        return control.change(store, rest, request)
+    except ValueError as problem:
+        return sentence(400, str(problem))
+
+
+def _html(body: Html) -> Reply:
+    return Reply(200, body.encode("utf-8", "replace"), "text/html; charset=utf-8")
+
+
+def _page(template: str, /, *, title: str = "Practice LMS", **parts: object) -> Reply:
+    return _html(fill("frame", title=title, main=fill(template, **parts)))
+
+
+# What is shown -----------------------------------------------------------------------------------------------------
+
+
+def _address(store: Store, request: Request) -> str:
+    prefix = "" if store.name == "default" else f"/{store.name}"
+    return f"http://{request.headers['Host']}{prefix}/xapi/"
+
+
+def _stores(stores: Stores, request: Request) -> Html:
+    stores.get("default")
+    rows = [
+        fill(
+            "stores_row",
+            name=store.name,
+            address=_address(store, request),
+            statements=words.count(store.statement_count, "statement"),
+            requests=words.count(store.request_count, "request"),
+            behavior=words.behavior(store),
+        )
+        for store in stores.all()
+    ]
+    return _all(rows, "No store yet.")
+
+
+def _options(store: Store) -> Html:
+    shown = [(name, kind) for name, kind in KINDS.items() if kind.by_form]
+    return Html(
+        "".join(
+            fill(
+                "option",
+                name=name,
+                words=kind.words.format(value=f"({kind.takes})", status=400),
+                selected=Html(" selected") if name == store.always.kind else "",
+            )
+            for name, kind in shown
+        )
+    )
+
+
+def _store_page(store: Store, request: Request) -> Reply:
+    before = parse_qs(request.query).get("before", [""])[-1]
+    number = int(before) if before.isascii() and before.isdigit() and len(before) < 12 else None
+    return _page(
+        "store",
+        title=f"{store.name} – Practice LMS",
+        name=store.name,
+        address=_address(store, request),
+        key=store.credentials.key,
+        secret=store.credentials.secret,
+        api_key=store.credentials.api_key,
+        options=_options(store),
+        value=store.always.value,
+        stores=Html(" checked") if store.always.stores else "",
+        takes_known=Html("" if store.refuses_known_ids else " selected"),
+        refuses_known=Html(" selected" if store.refuses_known_ids else ""),
+        received=_received(store, number),
+        refresh="no" if number else "yes",
+    )
+
+
+def _received(store: Store, before: int | None) -> Html:
+    found = store.newest(before=before)
+    kept = found[:SHOWN]
+    older = fill("older", before=kept[-1].number) if len(found) > SHOWN else ""
+    return fill(
+        "received",
+        behavior=words.behavior(store),
+        statement_count=words.count(store.statement_count, "statement"),
+        request_count=words.count(store.request_count, "request"),
+        statements=_all([_statement(one) for one in kept], "No statement is here."),
+        older=older,
+        requests=_all([_request(one) for one in store.requests[: -SHOWN - 1 : -1]], "No request yet."),
+    )
+
+
+def _statement(kept: Kept) -> Html:
+    statement = json.loads(kept.content)
+    whole = json.dumps(statement, indent=2, ensure_ascii=False)
+    return fill(
+        "statement",
+        number=kept.number,
+        **words.statement(statement),
+        stored=words.moment(kept.stored),
+        whole=words.shortened(whole, LONGEST_SHOWN),
+    )
+
+
+def _request(received: Received) -> Html:
+    target = f"{received.path}?{received.query}" if received.query else received.path
+    status = received.status
+    return fill(
+        "request",
+        number=received.number,
+        at=words.moment(received.at),
+        method=received.method,
+        target=words.shortened(target, 200),
+        status="no answer" if status is None else status,
+        kind="good" if status is not None and status < 300 else "bad",
+        statements=words.count(received.statements, "statement"),
+        took=f"{received.seconds * 1000:.0f} ms",
+        fault="" if received.fault.kind == "ok" else f", told to: {received.fault}",
+        body=words.shortened(received.body[:LONGEST_SHOWN].decode("utf-8", "replace"), LONGEST_SHOWN) or "(empty)",
+    )
+
+
+# Mails -------------------------------------------------------------------------------------------------------------
+
+
+def _mails_page(inbox: Inbox) -> Reply:
+    return _page("mails", title="Mails – Practice LMS", mails=_mails(inbox))
+
+
+def _mails(inbox: Inbox) -> Html:
+    return _all([_mail(letter) for letter in inbox.letters[:SHOWN]], "No mail so far.")
+
+
+def _mail(letter: Letter) -> Html:
+    return fill(
+        "mail",
+        number=letter.number,
+        subject=words.shortened(letter.subject, 300) or "(no subject)",
+        sender=words.shortened(letter.sender, 200),
+        recipients=words.shortened(", ".join(letter.recipients), 400),
+        at=words.moment(letter.at),
+        text=_linked(words.shortened(letter.text, LONGEST_SHOWN)),
+    )
+
+
+def _linked(text: str) -> Html:
+    """The text escaped, with the addresses in it as links."""
+    parts = LINK.split(text)
+    return Html(
+        "".join(fill("link", url=part) if position % 2 else html.escape(part) for position, part in enumerate(parts))
+    )

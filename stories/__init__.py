@@ -1,0 +1,1 @@
+"""What learners play in the browser, and how it is shared."""
