@@ -1,0 +1,151 @@
+"""Valid rows for tests. Everything not given gets a sound value, unique where it must be."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+from integrations.models import Attachment, Attempt, Contact, Delivery, Incident, LMSConfiguration, Mail
+from objectives.models import Job, Membership, Objective, Organization, Participant, Result
+from objectives.scoping import OPERATORS
+
+PASSWORD = "correct horse battery staple"
+KEY_SECRET = "practice-secret"
+
+_numbers = itertools.count(1)
+
+
+def organization(name: str = "", **values: Any) -> Organization:
+    """An active organization on the plan that sends at once."""
+    return Organization.objects.create(
+        name=name or f"Organization {next(_numbers)}", **{"plan": "enterprise"} | values
+    )
+
+
+def user(username: str = "", **values: Any) -> User:
+    """A user who can log in with ``PASSWORD`` and has no right to anything."""
+    return User.objects.create_user(username or f"user{next(_numbers)}", password=PASSWORD, **values)
+
+
+def member(of: Organization, role: str = Membership.Role.VIEWER, username: str = "", **values: Any) -> User:
+    """A user with this role in the organization."""
+    found = user(username, **values)
+    Membership.objects.create(organization=of, user=found, role=role)
+    return found
+
+
+def operator(username: str = "operator", **values: Any) -> User:
+    """The provider's staff: sees all organizations."""
+    found = user(username, is_staff=True, **values)
+    found.groups.add(Group.objects.get_or_create(name=OPERATORS)[0])
+    return found
+
+
+def superuser(username: str = "root", **values: Any) -> User:
+    """A superuser."""
+    return User.objects.create_superuser(username, password=PASSWORD, **values)
+
+
+def participant(of: Organization, participant_id: str = "", **values: Any) -> Participant:
+    """A participant with an e-mail address."""
+    name = participant_id or f"person{next(_numbers)}@example.com"
+    return Participant.objects.create(organization=of, participant_id=name, **values)
+
+
+def objective(of: Organization, name: str = "Fire safety", **values: Any) -> Objective:
+    """An objective with an external reference of its own."""
+    reference = values.pop("external_reference", "") or f"objective-{next(_numbers)}"
+    return Objective.objects.create(organization=of, name=name, external_reference=reference, **values)
+
+
+def result(of: Organization, **values: Any) -> Result:
+    """A recorded result; its participant and objective are made where they are not given."""
+    for name, maker in (("participant", participant), ("objective", objective)):
+        if name not in values:
+            values[name] = maker(of)
+    return Result.objects.record([Result(**{"success": True} | values)])[0]
+
+
+def configuration(of: Organization, name: str = "", *, secret: str = KEY_SECRET, **options: Any) -> Any:
+    """An xAPI configuration with URL, key and secret. Keywords change its options; it reaches nobody."""
+    found = LMSConfiguration(
+        organization=of, name=name or f"LMS {next(_numbers)}", contact_email="it@example.com", type="xapi"
+    )
+    sound = {"url": "https://lms.example.com/xapi/", "auth": "key_secret", "key": "practice-key", "version": "1.0.3"}
+    found.set_options(sound | options, {"key_secret": secret} if secret else {})
+    found.save()
+    return found
+
+
+def attachment(to: Objective, configuration: LMSConfiguration) -> Attachment:
+    """The configuration attached to the objective: results recorded from now on go there."""
+    return Attachment.objects.create(objective=to, configuration=configuration)
+
+
+def delivery(of: Result, configuration: LMSConfiguration, state: str = "queued", **values: Any) -> Delivery:
+    """A delivery of the result in this state, with what the state asks for."""
+    sound: dict[str, Any] = {"content": json.dumps({"id": str(of.uuid)}), "created_at": of.recorded_at}
+    if state == "held":
+        sound |= {"reason": Delivery.Reason.NO_EMAIL, "sentence": "The participant id is no e-mail address."}
+    if state == "delivered":
+        sound |= {"delivered_at": timezone.now()}
+    if state != "queued":
+        sound |= {"next_attempt_at": None}
+    return Delivery.objects.create(
+        organization=of.organization,
+        result=of,
+        configuration=configuration,
+        lane=configuration.lane,
+        state=state,
+        **sound | values,
+    )
+
+
+def attempt(*deliveries: Delivery, outcome: str = "delivered", **values: Any) -> Attempt:
+    """A closed attempt that carried these deliveries and is their latest."""
+    first = deliveries[0]
+    found = Attempt.objects.create(
+        organization=first.organization,
+        lane=first.lane,
+        delivery_ids=Attempt.join_ids(one.pk for one in deliveries),
+        size=len(deliveries),
+        outcome=outcome,
+        **{"closed_at": timezone.now(), "status_code": 200, "elapsed_ms": 12} | values,
+    )
+    pks = [one.pk for one in deliveries]
+    Delivery.objects.filter(pk__in=pks, first_attempt__isnull=True).update(first_attempt=found)
+    Delivery.objects.filter(pk__in=pks).update(last_attempt=found, attempts=1)
+    return found
+
+
+def incident(of: LMSConfiguration, status: str = "server_error", **values: Any) -> Incident:
+    """An open outage of the configuration."""
+    sound = {"opened_at": timezone.now(), "sentence": "The LMS has a fault of its own (503)."}
+    return Incident.objects.create(
+        organization=of.organization, configuration=of, lane=of.lane, status=status, **sound | values
+    )
+
+
+def contact(of: Organization, email: str, **values: Any) -> Contact:
+    """An address that was not confirmed yet."""
+    return Contact.objects.create(organization=of, email=email, **values)
+
+
+def mail(of: LMSConfiguration, kind: str = "opening", **values: Any) -> Mail:
+    """A mail about the configuration that waits to be sent."""
+    sound = {
+        "to": of.contact_email,
+        "subject": "It broke",
+        "body": "It broke.",
+        "message_id": Mail.new_message_id("testserver"),
+    }
+    return Mail.objects.create(organization=of.organization, configuration=of, kind=kind, **sound | values)
+
+
+def job(of: Organization, kind: str = "retry", **values: Any) -> Job:
+    """A job that waits for a worker."""
+    return Job.objects.create(organization=of, kind=kind, **{"title": "Retry what failed"} | values)
