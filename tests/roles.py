@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 
 import psutil
