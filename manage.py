@@ -16,6 +16,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "lmsbridge.settings")
     from django.core.management import execute_from_command_line
 
+    from objectives import clock
+
+    clock.follow_database()
     execute_from_command_line(sys.argv)
 
 

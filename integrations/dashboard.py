@@ -16,7 +16,6 @@ from django.db.models import Case, IntegerField, OuterRef, QuerySet, Subquery, V
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
@@ -25,6 +24,7 @@ from integrations.admin.counts import CappedCount
 from integrations.admin.delivery_filters import midnight
 from integrations.admin.display import CAP, badge, capped, lane_badges, moment, since
 from integrations.models import Delivery, Lane, LastRun, LMSConfiguration
+from objectives import clock
 from objectives.access import OPERATOR, access_of, role_of
 
 SHOWN = 200
@@ -68,7 +68,7 @@ def dashboard(request: HttpRequest, site: AdminSite) -> HttpResponse:
     """The page. For operators who chose no organization: all, those in trouble first."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    now = timezone.now()
+    now = clock.now()
     organization = access_of(request).organization
     found = list(_configurations(request, now)[: SHOWN + 1])
     runs = LastRun.objects.in_bulk(["pump", "sweep", "requeue", "check", "retention"])

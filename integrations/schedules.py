@@ -7,10 +7,10 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils import timezone
 from django_q.models import Schedule
 
 from integrations.models import LastRun
+from objectives import clock
 
 # django-q2 looks at its schedule every 30 seconds, so a run begins up to so much later than its time.
 LOCK = "schedules"
@@ -58,7 +58,7 @@ def arrange(now: datetime | None = None) -> None:
     A schedule that keeps its hours is left alone: to move its next run at each start would put it off for ever where
     workers are restarted often, and would run twice what has just run.
     """
-    now = now or timezone.now()
+    now = now or clock.now()
     with transaction.atomic():
         # django-q2 does not hold a schedule's name unique; this row is what starting workers queue up for.
         LastRun.objects.get_or_create(name=LOCK, defaults={"at": now})

@@ -7,9 +7,9 @@ from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
-from django.utils import timezone
 
 from integrations.models import Attachment, LastRun, LMSConfiguration
+from objectives import clock
 from objectives.models import Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
 
@@ -123,7 +123,7 @@ def _connect(organization: Organization, practice: str) -> None:
 
 def _record(organization: Organization) -> None:
     objective = Objective.objects.of(organization).order_by("pk")[0]
-    now = timezone.now()
+    now = clock.now()
     Result.objects.record(
         Result(
             organization=organization,

@@ -12,7 +12,6 @@ from django.db.models import Min, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -27,6 +26,7 @@ from integrations.admin.display import badge, capped, exact, moment, standing, s
 from integrations.forms import ConfigurationAddForm, ConfigurationForm, about_secret, option_fields
 from integrations.models import Delivery, Lane, LMSConfiguration
 from integrations.models.configuration import INTERVALS
+from objectives import clock
 from objectives.admin.base import ADMINS
 
 BASICS = ("name", "contact_email")
@@ -242,4 +242,4 @@ def next_batch(configuration: LMSConfiguration) -> datetime | None:
     if first is None or configuration.paused:
         return None
     when: datetime = max(filter(None, [first, configuration.lane.not_before]))
-    return when if when > timezone.now() else None
+    return when if when > clock.now() else None

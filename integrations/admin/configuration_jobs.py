@@ -17,6 +17,7 @@ from integrations import dispatch, jobs, tasks
 from integrations.admin.asking import BackfillForm, Question, RetryFailedForm, SinceForm, page
 from integrations.admin.delivery_actions import begun
 from integrations.models import Delivery, Incident, LMSConfiguration
+from objectives import clock
 from objectives.admin.base import EDITORS, TenantModelAdmin
 from objectives.admin.buttons import opened
 
@@ -121,7 +122,7 @@ class ConfigurationJobs(TenantModelAdmin):
 def _last_outage(configuration: LMSConfiguration) -> datetime:
     """When the last incident began; without one, a day ago. Whole minutes, as the field shows them."""
     last = Incident.objects.filter(configuration=configuration).order_by("-id").first()
-    when = last.opened_at if last else timezone.now() - DEFAULT_SINCE
+    when = last.opened_at if last else clock.now() - DEFAULT_SINCE
     return when.replace(second=0, microsecond=0)
 
 

@@ -8,7 +8,6 @@ from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from integrations import alerts
 from integrations.admin.display import badge, moment
 from integrations.models import Contact, LMSConfiguration
+from objectives import clock
 from objectives.admin.base import ADMINS, TenantModelAdmin
 from objectives.admin.buttons import pressed
 from objectives.models import Membership
@@ -74,7 +74,7 @@ class ContactAdmin(TenantModelAdmin):
         obj, answer = pressed(self, request, object_id, self.has_ask_permission)
         if answer is not None:
             return answer
-        why_not = alerts.ask_again(obj, timezone.now())
+        why_not = alerts.ask_again(obj, clock.now())
         if why_not:
             self.message_user(request, why_not, messages.WARNING)
         else:

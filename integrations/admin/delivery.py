@@ -9,7 +9,6 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy
 
@@ -18,6 +17,7 @@ from integrations.admin.delivery_filters import DeliveredFilter, TriedFilter
 from integrations.admin.display import attempt_badge, delivery_badge, moment, next_attempt, pretty
 from integrations.admin.explaining import explain
 from integrations.models import Attempt, Delivery, LMSConfiguration
+from objectives import clock
 from objectives.access import active_organization
 from objectives.admin.filters import BridgeChangeList
 
@@ -81,7 +81,7 @@ class CreatedFilter(admin.SimpleListFilter):
         if self.value() not in WINDOWS:
             return queryset
         length, _name = WINDOWS[str(self.value())]
-        return queryset.filter(created_at__gte=timezone.now() - length)
+        return queryset.filter(created_at__gte=clock.now() - length)
 
 
 @admin.register(Delivery)

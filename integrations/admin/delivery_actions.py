@@ -13,7 +13,6 @@ from django.contrib.admin.models import ADDITION, CHANGE
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -21,6 +20,7 @@ from integrations import jobs, tasks
 from integrations.admin.asking import Question, ask_why, typed_reason
 from integrations.admin.delivery_filters import midnight
 from integrations.models import Delivery, LMSConfiguration
+from objectives import clock
 from objectives.access import active_organization
 from objectives.admin.base import EDITORS, TenantModelAdmin
 from objectives.admin.buttons import pressed
@@ -226,14 +226,14 @@ def selection_of(request: HttpRequest) -> dict[str, Any] | None:
     chosen: dict[str, Any] = {names[name]: asked.pop(name) for name in names if name in asked}
     if asked.get("created") in WINDOWS:
         length, _name = WINDOWS[asked.pop("created")]
-        chosen["created_at__gte"] = (timezone.now() - length).isoformat()
+        chosen["created_at__gte"] = (clock.now() - length).isoformat()
     # “In”, so that the filter by state may narrow it further.
     if asked.get("tried") == "yes":
         asked.pop("tried")
         chosen |= {"state__in": [Delivery.State.QUEUED], "attempts__gt": 0}
     if asked.get("delivered") == "today":
         asked.pop("delivered")
-        since = midnight(timezone.now()).isoformat()
+        since = midnight(clock.now()).isoformat()
         chosen |= {"state__in": [Delivery.State.DELIVERED], "delivered_at__gte": since}
     if "q" in asked:
         chosen |= _searched(request, asked.pop("q").strip())

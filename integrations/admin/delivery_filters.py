@@ -8,10 +8,10 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy
 
 from integrations.models import Delivery
+from objectives import clock
 
 
 def midnight(now: datetime) -> datetime:
@@ -33,7 +33,7 @@ class DeliveredFilter(admin.SimpleListFilter):
         """Deliveries that were proven since midnight."""
         if self.value() != "today":
             return queryset
-        return queryset.filter(state=Delivery.State.DELIVERED, delivered_at__gte=midnight(timezone.now()))
+        return queryset.filter(state=Delivery.State.DELIVERED, delivered_at__gte=midnight(clock.now()))
 
 
 class TriedFilter(admin.SimpleListFilter):

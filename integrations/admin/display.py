@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
+from objectives import clock
 from objectives.admin.display import badge, exact, moment, relative, since
 
 __all__ = [
@@ -109,7 +109,7 @@ def next_attempt(delivery: Delivery) -> SafeString | str:
         return "–"
     if delivery.configuration.paused:
         return _("when resumed")
-    return _("now") if when <= timezone.now() else moment(when)
+    return _("now") if when <= clock.now() else moment(when)
 
 
 def attempt_badge(attempt: Attempt) -> SafeString:

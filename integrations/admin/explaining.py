@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.admin.display import due, relative
 from integrations.models import Delivery, Lane
+from objectives import clock
 
 
 def explain(delivery: Delivery, *, under_way: bool) -> str:
@@ -41,7 +41,7 @@ def _queued(delivery: Delivery) -> str:
     if delivery.configuration.paused:
         return _("It waits because the LMS configuration is paused. Resume it to send.")
     lane, when = delivery.lane, due(delivery)
-    words = relative(when) if when is not None and when > timezone.now() else _("now")
+    words = relative(when) if when is not None and when > clock.now() else _("now")
     next_try = _("The next try is %(when)s.") % {"when": words}
     if lane.status in (Lane.Status.CANNOT_CONNECT, Lane.Status.SERVER_ERROR):
         return _("It waits for the LMS: %(sentence)s %(next)s") % {"sentence": lane.sentence, "next": next_try}

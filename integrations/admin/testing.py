@@ -11,7 +11,6 @@ from typing import Any
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations import tasks
@@ -19,6 +18,7 @@ from integrations.connectors.base import Check, DestinationError
 from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub_answer
 from integrations.models import LMSConfiguration
+from objectives import clock
 from objectives.models import Organization
 from objectives.secrets import Unreadable
 
@@ -40,7 +40,7 @@ class Tested:
 
 def admit(configuration: LMSConfiguration, user_id: Any) -> int:
     """Count and log a test that is about to be made: 0, or the seconds to wait because there were too many."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         # Held until the test is logged, so that two clicks at once are counted one after the other.
         Organization.objects.select_for_update().get(pk=configuration.organization_id)

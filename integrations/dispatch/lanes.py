@@ -12,12 +12,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Case, F, Value, When
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations import alerts
 from integrations.connectors.base import CannotConnect, DestinationError, RateLimited
 from integrations.models import Lane
+from objectives import clock
 
 # Seconds between the tries of a failing destination; the last goes on for ever.
 LADDER = (5, 30, 60, 120, 300, 900, 1800, 3600)
@@ -37,10 +37,19 @@ def _healthy(now: datetime) -> dict[str, Any]:
     return {**_status(Lane.Status.OK, now), "sentence": "", **_STEADY}
 
 
+def _counted(lane: Lane) -> dict[str, Any]:
+    """What the exchange that ends here tells of the LMS's pace; nothing where no request was made."""
+    took, lane.took = lane.took, None
+    if took is None:
+        return {}
+    lane.exchanges += 1
+    return lane.pace(took)
+
+
 def worked(lane: Lane, token: uuid.UUID, now: datetime) -> bool:
     """The LMS took something: it is well, and an incident that was open is over."""
     held = Lane.objects.holding(lane.pk, token).update(
-        **_healthy(now), refusals=0, checked_at=now, last_success_at=now
+        **_healthy(now), **_counted(lane), refusals=0, checked_at=now, last_success_at=now
     )
     if held and lane.failures:
         alerts.worked(lane, now)
@@ -50,18 +59,20 @@ def worked(lane: Lane, token: uuid.UUID, now: datetime) -> bool:
 
 def answered(lane: Lane, token: uuid.UUID, now: datetime, **change: Any) -> bool:
     """The LMS answered, and the answer says nothing of the LMS itself."""
-    return bool(Lane.objects.holding(lane.pk, token).update(checked_at=now, slow_since=None, **change))
+    held = Lane.objects.holding(lane.pk, token)
+    return bool(held.update(checked_at=now, slow_since=None, **_counted(lane), **change))
 
 
 def failed(
     lane: Lane, token: uuid.UUID, status: str, sentence: str, wait: float | None, begun: datetime | None = None
 ) -> bool:
     """The destination failed: status, incident and the next try. ``begun`` is when the failed request was opened."""
-    now = timezone.now()
+    now = clock.now()
     after = now + pause(now - (lane.failing_since or now), wait)
     since = lane.failing_since or now
     held = Lane.objects.holding(lane.pk, token).update(
         **_status(status, now),
+        **_counted(lane),
         sentence=sentence,
         checked_at=now,
         failures=F("failures") + 1,
@@ -78,13 +89,14 @@ def failed(
 
 def slowed(lane: Lane, token: uuid.UUID, error: RateLimited) -> bool:
     """The whole lane waits. For an hour that is no error: the LMS answers and asks for patience."""
-    now = timezone.now()
+    now = clock.now()
     since = lane.slow_since or now
     if now - since >= SLOW_FOR:
         return failed(lane, token, Lane.Status.SERVER_ERROR, error.sentence, error.retry_after)
     step = LADDER[min(int((now - since).total_seconds() // 60), 4)]
     return bool(
         Lane.objects.holding(lane.pk, token).update(
+            **_counted(lane),
             sentence=error.sentence,
             checked_at=now,
             slow_since=since,
@@ -108,7 +120,7 @@ def pause(failing: timedelta, asked: float | None) -> timedelta:
 
 def broke_off(lane: int, token: uuid.UUID) -> None:
     """A bug of ours ended the turn: the attempt stays open, so that its records are looked at one by one."""
-    now = timezone.now()
+    now = clock.now()
     Lane.objects.holding(lane, token).update(
         not_before=now + timedelta(minutes=1),
         checked_at=now,
@@ -127,21 +139,25 @@ def learn_limit(lane: Lane, token: uuid.UUID, limit: int | None, *, for_now: boo
     ``for_now`` is a limit that grows again with each batch that is taken: where a turn ended in the middle of a
     batch that was being taken apart, the next goes on with parts of that size.
     """
-    lane.batch_limit, lane.batch_limit_at = limit, None if for_now else timezone.now()
+    lane.batch_limit, lane.batch_limit_at = limit, None if for_now else clock.now()
     change = {"batch_limit": limit, "batch_limit_at": lane.batch_limit_at}
     return bool(Lane.objects.holding(lane.pk, token).update(**change))
 
 
-def tested(lane: Lane, ok: bool, error: DestinationError | None, sentence: str) -> None:
-    """Take over what *Test connection* found: success ends the waiting, failure shows at once."""
-    now = timezone.now()
+def tested(lane: Lane, ok: bool, error: DestinationError | None, sentence: str, took: float | None) -> None:
+    """Take over what *Test connection* found: success ends the waiting, failure shows at once.
+
+    ``took`` is after how many seconds the LMS answered, if it did.
+    """
+    now = clock.now()
+    pace = {} if took is None else lane.pace(took)
     with transaction.atomic():
         if ok:
-            Lane.objects.filter(pk=lane.pk).update(**_healthy(now), checked_at=now)
+            Lane.objects.filter(pk=lane.pk).update(**_healthy(now), **pace, checked_at=now)
             alerts.worked(lane, now)
             return
         own = Lane.objects.filter(pk=lane.pk)
-        own.update(sentence=sentence, checked_at=now)
+        own.update(**pace, sentence=sentence, checked_at=now)
         if isinstance(error, RateLimited):
             return
         down = isinstance(error, CannotConnect)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations.connectors.base import (
@@ -32,6 +31,7 @@ from integrations.connectors.base import (
 from integrations.dispatch import lanes
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.lane import lease_end
+from objectives import clock
 
 if TYPE_CHECKING:
     from integrations.connectors.http import Answer
@@ -102,7 +102,7 @@ class Refusal:
 def exchanged(attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange: Exchange) -> bool:
     """A batch, or a single record, that was taken."""
     result = exchange.results[0]
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         if not lanes.worked(attempt.lane, token, now):
             return False
@@ -115,7 +115,7 @@ def refused(attempt: Attempt, token: uuid.UUID, refusal: Refusal, *, again: bool
     """A single record is rejected, since the LMS takes others. ``again``: as it was before."""
     more = {} if again else {"refusals": F("refusals") + 1}
     with transaction.atomic():
-        if not lanes.answered(attempt.lane, token, timezone.now(), **more):
+        if not lanes.answered(attempt.lane, token, clock.now(), **more):
             return False
         _close(attempt, refusal.outcome, refusal.said, refusal.answer)
         _tried(attempt, sentence=refusal.sentence, state=Delivery.State.REJECTED, next_attempt_at=None, refused=True)
@@ -175,7 +175,7 @@ def postponed(attempt: Attempt, token: uuid.UUID, row: Row, error: DestinationEr
         error.answer,
         sentence=sentence,
         alone=True,
-        next_attempt_at=timezone.now() + timedelta(seconds=seconds),
+        next_attempt_at=clock.now() + timedelta(seconds=seconds),
         **_errors(error),
     )
 
@@ -213,7 +213,7 @@ def _closed(
     attempt: Attempt, token: uuid.UUID, outcome: str, said: str, answer: Answer | None, **change: Any
 ) -> bool:
     with transaction.atomic():
-        if not lanes.answered(attempt.lane, token, timezone.now()):
+        if not lanes.answered(attempt.lane, token, clock.now()):
             return False
         _close(attempt, outcome, said, answer)
         _tried(attempt, **change)
@@ -221,7 +221,7 @@ def _closed(
 
 
 def _close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None) -> None:
-    attempt.outcome, attempt.sentence, attempt.closed_at = outcome, sentence, timezone.now()
+    attempt.outcome, attempt.sentence, attempt.closed_at = outcome, sentence, clock.now()
     attempt.elapsed_ms = max(0, round((attempt.closed_at - attempt.opened_at).total_seconds() * 1000))
     if answer is not None:
         attempt.status_code, attempt.answer = answer.status, answer.text()

@@ -14,10 +14,10 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from integrations.models import Attempt, Contact, Delivery, Incident, Lane, Mail
 from integrations.models.delivery import erased
+from objectives import clock
 from objectives.models import Job, Membership, Participant
 from objectives.scoping import TenantModel
 
@@ -109,7 +109,7 @@ def _drop(deliveries: Any) -> tuple[int, int]:
     delivered = deliveries.filter(state=Delivery.State.DELIVERED)
     undelivered = deliveries.exclude(state__in=[Delivery.State.DELIVERED, Delivery.State.ERASED])
     gone = undelivered.update(**erased())
-    return delivered.exclude(content="").update(content="", dropped_at=timezone.now(), sentence=""), gone
+    return delivered.exclude(content="").update(content="", dropped_at=clock.now(), sentence=""), gone
 
 
 def _look_whether_under_way(lanes: Iterable[int], deliveries: set[int]) -> None:

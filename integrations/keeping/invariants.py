@@ -18,9 +18,9 @@ from django.conf import settings
 from django.db import models
 from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Now
-from django.utils import timezone
 
 from integrations.models import Attachment, Attempt, Delivery, Lane, LastRun
+from objectives import clock
 from objectives.models import Result
 from objectives.scoping import TenantModel, foreign_to_tenants
 
@@ -46,7 +46,7 @@ def breaches(since: datetime | None = None, planned_before: datetime | None = No
     ``since`` leaves out what was settled before, which an earlier check has seen: the size of the table then
     matters little. Results recorded before ``planned_before`` must have been planned; not given, five minutes ago.
     """
-    now = timezone.now()
+    now = clock.now()
     lately = since or BEGINNING
     checks = [
         *_conservation(lately, planned_before or now - PLANNED_WITHIN),

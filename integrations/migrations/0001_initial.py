@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
+import objectives.clock
 import integrations.connectors
 import integrations.models.delivery
 import uuid
@@ -104,7 +104,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("delivery_ids", models.TextField()),
                 ("size", models.PositiveIntegerField(verbose_name="deliveries")),
-                ("opened_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="begun")),
+                ("opened_at", models.DateTimeField(default=objectives.clock.now, verbose_name="begun")),
                 ("closed_at", models.DateTimeField(null=True, verbose_name="ended")),
                 (
                     "outcome",
@@ -213,7 +213,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="created"),
                 ),
                 (
                     "organization",
@@ -385,10 +385,10 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "next_attempt_at",
-                    models.DateTimeField(default=django.utils.timezone.now, null=True, verbose_name="next attempt"),
+                    models.DateTimeField(default=objectives.clock.now, null=True, verbose_name="next attempt"),
                 ),
                 ("delivered_at", models.DateTimeField(null=True, verbose_name="delivered")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="created")),
+                ("created_at", models.DateTimeField(default=objectives.clock.now, verbose_name="created")),
                 (
                     "expires_at",
                     models.DateTimeField(
@@ -477,7 +477,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "attached_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="attached"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="attached"),
                 ),
                 (
                     "objective",
@@ -551,8 +551,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("sentence", models.CharField(blank=True, max_length=300, verbose_name="what happened")),
-                ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="written")),
-                ("send_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="next attempt")),
+                ("created_at", models.DateTimeField(default=objectives.clock.now, verbose_name="written")),
+                ("send_at", models.DateTimeField(default=objectives.clock.now, verbose_name="next attempt")),
                 ("sent_at", models.DateTimeField(null=True, verbose_name="sent")),
                 ("attempts", models.PositiveIntegerField(default=0, verbose_name="attempts")),
                 (

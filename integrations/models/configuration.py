@@ -10,12 +10,11 @@ from typing import Any, Self
 
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations.connectors import get_connector, http, kinds
 from integrations.connectors.base import Connection, Connector, Secret
-from objectives import secrets
+from objectives import clock, secrets
 from objectives.models import Objective, Organization
 from objectives.scoping import TenantModel, TenantQuerySet
 
@@ -87,7 +86,7 @@ class LMSConfiguration(TenantModel):
         validators=[MinValueValidator(1)],
         help_text=_("At most so many. Left empty, as fast as the LMS answers."),
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = LMSConfigurationQuerySet.as_manager()
 
@@ -155,7 +154,7 @@ class LMSConfiguration(TenantModel):
             if value:
                 kept[field] = {
                     "sealed": secrets.seal(value, context=self._context(field)),
-                    "set_at": timezone.now().isoformat(),
+                    "set_at": clock.now().isoformat(),
                     # A short secret would be half given away by its end.
                     "ends": value[-4:] if len(value) >= 16 else "",
                 }
@@ -243,7 +242,7 @@ class Attachment(TenantModel):
     objective = models.ForeignKey(
         Objective, on_delete=models.CASCADE, related_name="attachments", verbose_name=_("objective")
     )
-    attached_at = models.DateTimeField(_("attached"), default=timezone.now, editable=False)
+    attached_at = models.DateTimeField(_("attached"), default=clock.now, editable=False)
 
     objects = AttachmentQuerySet.as_manager()
 

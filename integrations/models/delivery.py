@@ -10,11 +10,11 @@ from typing import Any, Self
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.configuration import LMSConfiguration
 from integrations.models.lane import Lane
+from objectives import clock
 from objectives.models import Result
 from objectives.scoping import TenantModel, TenantQuerySet
 
@@ -24,7 +24,7 @@ NEW, EARLIER = 0, 1
 
 def default_expiry() -> datetime:
     """Until when a delivery made now is tried."""
-    return timezone.now() + timedelta(days=settings.DELIVERY_EXPIRES_DAYS)
+    return clock.now() + timedelta(days=settings.DELIVERY_EXPIRES_DAYS)
 
 
 def erased() -> dict[str, Any]:
@@ -34,7 +34,7 @@ def erased() -> dict[str, Any]:
         "reason": "",
         "sentence": _("The person it told about was erased, so it is never sent."),
         "content": "",
-        "dropped_at": timezone.now(),
+        "dropped_at": clock.now(),
         "next_attempt_at": None,
     }
 
@@ -133,9 +133,9 @@ class Delivery(TenantModel):
         db_index=False,
         db_constraint=False,
     )
-    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, default=timezone.now)
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True, default=clock.now)
     delivered_at = models.DateTimeField(_("delivered"), null=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    created_at = models.DateTimeField(_("created"), default=clock.now)
     expires_at = models.DateTimeField(
         _("expires"), default=default_expiry, help_text=_("Given up if unsent by then.")
     )
@@ -227,7 +227,7 @@ class Attempt(TenantModel):
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     delivery_ids = models.TextField()
     size = models.PositiveIntegerField(_("deliveries"))
-    opened_at = models.DateTimeField(_("begun"), default=timezone.now)
+    opened_at = models.DateTimeField(_("begun"), default=clock.now)
     closed_at = models.DateTimeField(_("ended"), null=True)
     outcome = models.CharField(_("outcome"), max_length=20, choices=Outcome, default=Outcome.OPEN)
     sentence = models.TextField(_("in words"), blank=True)

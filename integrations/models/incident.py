@@ -9,11 +9,11 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from integrations.models.configuration import LMSConfiguration
 from integrations.models.lane import Lane
+from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 
@@ -140,8 +140,8 @@ class Mail(TenantModel):
     message_id = models.CharField(max_length=200, unique=True, editable=False)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     sentence = models.CharField(_("what happened"), max_length=300, blank=True)
-    created_at = models.DateTimeField(_("written"), default=timezone.now)
-    send_at = models.DateTimeField(_("next attempt"), default=timezone.now)
+    created_at = models.DateTimeField(_("written"), default=clock.now)
+    send_at = models.DateTimeField(_("next attempt"), default=clock.now)
     sent_at = models.DateTimeField(_("sent"), null=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     days = models.PositiveSmallIntegerField(
@@ -195,12 +195,12 @@ class LastRun(models.Model):
     @classmethod
     def note(cls, name: str, **facts: Any) -> None:
         """Remember that it ran just now."""
-        cls.objects.update_or_create(name=name, defaults={"at": timezone.now(), "facts": facts})
+        cls.objects.update_or_create(name=name, defaults={"at": clock.now(), "facts": facts})
 
     @classmethod
     def beat(cls, name: str, every: timedelta) -> None:
         """Remember that it runs: written only if the last time was written longer ago than ``every``."""
-        now = timezone.now()
+        now = clock.now()
         stale = Q(at__lt=now - every) | Q(at__gt=now + every)
         if not cls.objects.filter(stale, name=name).update(at=now):
             cls.objects.get_or_create(name=name, defaults={"at": now})

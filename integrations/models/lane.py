@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from integrations.cluster import WORKER_ID
 from integrations.models.configuration import LMSConfiguration
+from objectives import clock
 
 # A nudge that nobody took up in this time is taken for lost and another may be sent.
 NUDGE_LIFE = timedelta(seconds=30)
+# How many lanes a worker that looks for the next one tries to take.
+TRIED = 10
+# What ``slowness`` begins with: nobody knows yet whether the LMS answers at all.
+UNKNOWN = 1
+# What one slow exchange sets it to. It counts down with each quick one, so that it tells whether one in twenty is slow.
+SLOW = 20
+OWNER_LENGTH = 64
 
 
 class LaneQuerySet(models.QuerySet["Lane"]):
@@ -40,14 +51,58 @@ class LaneQuerySet(models.QuerySet["Lane"]):
             .order_by(F("last_served_at").asc(nulls_first=True), "pk")
         )
 
-    def take(self, pk: int) -> uuid.UUID | None:
+    def quick(self) -> Self:
+        """Lanes whose LMS is known to answer quickly."""
+        return self.filter(slowness=0)
+
+    def take(self, pk: int, owner: str = "") -> uuid.UUID | None:
         """A lease token if the lane was free and is now ours; ``None`` if another worker has it."""
         token = uuid.uuid4()
         free = Q(lease_until__isnull=True) | Q(lease_until__lt=Now())
         taken = self.filter(free, pk=pk).update(
-            lease_token=token, lease_until=lease_end(), last_served_at=timezone.now()
+            lease_token=token, lease_until=lease_end(), lease_owner=owner, last_served_at=clock.now()
         )
         return token if taken else None
+
+    def give_back(self, pk: int, token: uuid.UUID) -> None:
+        """End the lease with this token, if it is still the lane's."""
+        self.filter(pk=pk, lease_token=token).update(lease_token=None, lease_until=None, lease_owner="")
+
+    def take_next(self, now: datetime) -> tuple[int, uuid.UUID] | None:
+        """Take the oldest-served ready lane, a slow one only while the slow pool has room: its id and lease token."""
+        for pk, slow in self._in_turn(now):
+            token = self._take_slow(pk) if slow else self.quick().take(pk, own_cluster())
+            if token is not None:
+                return pk, token
+        return None
+
+    def _in_turn(self, now: datetime) -> Iterator[tuple[int, bool]]:
+        ready = self.ready(now)
+        first = [(pk, slowness > 0) for pk, slowness in ready.values_list("pk", "slowness")[:TRIED]]
+        any_slow = any(slow for _pk, slow in first)
+        room = any_slow and self.slow_pool_has_room()
+        yield from ((pk, slow) for pk, slow in first if room or not slow)
+        if any_slow:
+            # More slow ones than were looked at may stand before the quick.
+            yield from ((pk, False) for pk in ready.quick().values_list("pk", flat=True)[:TRIED])
+
+    def waiting_for(self, lane: Lane, now: datetime) -> Self:
+        """The lanes that a worker could take if it gave this one back."""
+        ready = self.ready(now)
+        return ready if self.exclude(pk=lane.pk).slow_pool_has_room() else ready.quick()
+
+    def slow_pool_has_room(self) -> bool:
+        """Whether a worker of this cluster may take a slow lane: they have at most half of its workers.
+
+        So one worker in two or more is always there for LMSs that answer.
+        """
+        busy = self.filter(slowness__gt=0, lease_owner=own_cluster(), lease_until__gte=Now())
+        return busy.count() < max(1, settings.Q_CLUSTER["workers"] // 2)
+
+    def _take_slow(self, pk: int) -> uuid.UUID | None:
+        with transaction.atomic():
+            _lock_slow_pool()
+            return self.take(pk, own_cluster()) if self.slow_pool_has_room() else None
 
     def holding(self, pk: int, token: uuid.UUID) -> Self:
         """The lane as long as the lease with this token is in force, by the database's clock; else nothing."""
@@ -63,7 +118,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
     def ask_now(self) -> int:
         """Let these lanes be tried at once, whatever they wait for."""
-        return self.locked().update(not_before=None, asked_at=timezone.now())
+        return self.locked().update(not_before=None, asked_at=clock.now())
 
     def touch(self) -> int:
         """Before deliveries are held or erased: what a worker has read of these lanes is out of date from now on.
@@ -85,6 +140,22 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 def lease_end() -> Any:
     """The end of a lease taken now, on the database's clock, which is the same for all workers."""
     return Now() + timedelta(seconds=settings.DELIVERY_LEASE)
+
+
+def own_cluster() -> str:
+    """The name under which the workers of this cluster lease lanes; processes without a cluster share one."""
+    return os.environ.get(WORKER_ID, "shared")[:OWNER_LENGTH]
+
+
+def _lock_slow_pool() -> None:
+    """Until the end of the transaction no other worker of this cluster takes a slow lane.
+
+    On SQLite the transaction itself, which is immediate, sees to that.
+    """
+    if connection.vendor == "postgresql":
+        name = hashlib.blake2b(f"slow pool of {own_cluster()}".encode(), digest_size=8).digest()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [int.from_bytes(name, signed=True)])
 
 
 class Lane(models.Model):
@@ -113,10 +184,18 @@ class Lane(models.Model):
     recheck_after = models.BigIntegerField(default=0, help_text=_("Up to which delivery that has come."))
     last_success_at = models.DateTimeField(null=True)
     slow_since = models.DateTimeField(null=True, help_text=_("Since when the LMS only asks to slow down."))
+    slowness = models.PositiveSmallIntegerField(
+        default=UNKNOWN, help_text=_("How many quick exchanges are missing until the LMS counts as quick.")
+    )
     last_served_at = models.DateTimeField(null=True)
     nudged_at = models.DateTimeField(null=True)
     lease_token = models.UUIDField(null=True)
     lease_until = models.DateTimeField(null=True)
+    lease_owner = models.CharField(max_length=OWNER_LENGTH, blank=True, help_text=_("The cluster that serves it."))
+
+    # While a worker serves it: what the requests took since an exchange was last counted, and how many were.
+    took: float | None = None
+    exchanges = 0
 
     objects = LaneQuerySet.as_manager()
 
@@ -132,3 +211,13 @@ class Lane(models.Model):
 
     def __str__(self) -> str:
         return f"{self.configuration}: {self.get_status_display()}"
+
+    @property
+    def answers_slowly(self) -> bool:
+        """Whether the LMS was slow lately, so that its lane is served by the slow pool."""
+        return self.slowness > UNKNOWN
+
+    def pace(self, took: float) -> dict[str, int]:
+        """Count an exchange of so many seconds: the change to the row, if there is one."""
+        before, self.slowness = self.slowness, SLOW if took >= settings.SLOW_AFTER else max(0, self.slowness - 1)
+        return {} if self.slowness == before else {"slowness": self.slowness}

@@ -11,6 +11,8 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from objectives import clock
+
 # By tone, the shape that tells it without color.
 SHAPES = {"good": "●", "bad": "■", "warn": "▲", "wait": "◷", "none": "○", "paused": "❚❚", "busy": "➤"}
 
@@ -58,7 +60,7 @@ def since(when: datetime | None) -> SafeString | str:
 
 def relative(when: datetime, *, now: datetime | None = None) -> str:
     """For example “in 5 minutes”, “3 hours ago”, “just now”."""
-    now = now or timezone.now()
+    now = now or clock.now()
     if abs(when - now) < timedelta(minutes=1):
         return _("just now") if when <= now else _("in less than a minute")
     if when > now:

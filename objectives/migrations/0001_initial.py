@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import django.utils.timezone
+import objectives.clock
 import objectives.models.organization
 import uuid
 from django.conf import settings
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="created"),
                 ),
             ],
             options={
@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="created"),
                 ),
                 (
                     "organization",
@@ -128,7 +128,7 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="since"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="since"),
                 ),
                 (
                     "user",
@@ -188,7 +188,7 @@ class Migration(migrations.Migration):
                 ("sentence", models.TextField(blank=True, verbose_name="result")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="begun"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="begun"),
                 ),
                 ("finished_at", models.DateTimeField(editable=False, null=True, verbose_name="ended")),
                 ("cancel_asked", models.BooleanField(default=False, editable=False)),
@@ -235,7 +235,7 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(blank=True, max_length=200, verbose_name="name")),
                 (
                     "created_at",
-                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created"),
+                    models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="created"),
                 ),
                 (
                     "organization",
@@ -308,11 +308,11 @@ class Migration(migrations.Migration):
                         verbose_name="time spent",
                     ),
                 ),
-                ("occurred_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="when")),
+                ("occurred_at", models.DateTimeField(default=objectives.clock.now, verbose_name="when")),
                 (
                     "recorded_at",
                     models.DateTimeField(
-                        db_index=True, default=django.utils.timezone.now, editable=False, verbose_name="recorded"
+                        db_index=True, default=objectives.clock.now, editable=False, verbose_name="recorded"
                     ),
                 ),
                 (

@@ -10,10 +10,10 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 # Longer than one step of a job may take; a worker that died loses the job after it.
@@ -68,7 +68,7 @@ class Job(TenantModel):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, editable=False, verbose_name=_("by")
     )
-    created_at = models.DateTimeField(_("begun"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("begun"), default=clock.now, editable=False)
     finished_at = models.DateTimeField(_("ended"), null=True, editable=False)
     cancel_asked = models.BooleanField(default=False, editable=False)
     lease_token = models.UUIDField(null=True, editable=False)
@@ -119,7 +119,7 @@ class Job(TenantModel):
         return {
             "state": state,
             "sentence": sentence,
-            "finished_at": timezone.now(),
+            "finished_at": clock.now(),
             "lease_token": None,
             "lease_until": None,
         }

@@ -9,9 +9,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 # RFC 3987: a scheme, then no character that an IRI may not hold.
@@ -51,7 +51,7 @@ class Objective(TenantModel):
         validators=[IRI],
         help_text=_("What LMSs call this activity. Left empty, one is made. It cannot be changed later."),
     )
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = TenantQuerySet.as_manager()
 

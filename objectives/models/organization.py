@@ -7,9 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 
@@ -29,7 +29,7 @@ class Organization(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     plan = models.CharField(_("plan"), max_length=20, choices=Plan, default=default_plan)
     is_active = models.BooleanField(_("active"), default=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:
         ordering = ["name"]
@@ -58,7 +58,7 @@ class Membership(TenantModel):
     )
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(_("role"), max_length=10, choices=Role, default=Role.VIEWER)
-    created_at = models.DateTimeField(_("since"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("since"), default=clock.now, editable=False)
 
     objects = TenantQuerySet.as_manager()
 

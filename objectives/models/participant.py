@@ -9,9 +9,9 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connections, models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 PSEUDONYM = "erased-"
@@ -41,7 +41,7 @@ class Participant(TenantModel):
         help_text=_("What you call this person. Results reach an LMS only if it is a valid e-mail address."),
     )
     name = models.CharField(_("name"), max_length=200, blank=True)
-    created_at = models.DateTimeField(_("created"), default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = ParticipantQuerySet.as_manager()
 

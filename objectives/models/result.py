@@ -13,9 +13,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.dispatch import Signal
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from objectives import clock
 from objectives.models.objective import Objective
 from objectives.models.participant import Participant
 from objectives.scoping import TenantModel, TenantQuerySet
@@ -72,8 +72,8 @@ class Result(TenantModel):
     duration = models.DurationField(
         _("time spent"), null=True, blank=True, help_text=_("Hours, minutes and seconds: 0:25:00")
     )
-    occurred_at = models.DateTimeField(_("when"), default=timezone.now)
-    recorded_at = models.DateTimeField(_("recorded"), default=timezone.now, editable=False, db_index=True)
+    occurred_at = models.DateTimeField(_("when"), default=clock.now)
+    recorded_at = models.DateTimeField(_("recorded"), default=clock.now, editable=False, db_index=True)
 
     objects = ResultQuerySet.as_manager()
 
@@ -132,8 +132,8 @@ class Result(TenantModel):
             problems["duration"] = _("The time spent cannot be negative.")
         if self.duration is not None and self.duration > LONGEST:
             problems["duration"] = _("That is more than ten years. Enter hours, minutes and seconds.")
-        if self.occurred_at is not None and self.occurred_at > timezone.now():
-            now = timezone.now().astimezone(UTC).strftime("%H:%M")
+        if self.occurred_at is not None and self.occurred_at > clock.now():
+            now = clock.now().astimezone(UTC).strftime("%H:%M")
             said = _("This lies in the future: times are UTC, and it is now %(now)s.")
             problems["occurred_at"] = said % {"now": now}
         if problems:

@@ -20,12 +20,13 @@ from integrations.connectors.base import (
     TooLarge,
     retry_after,
 )
+from objectives import clock
 
 
 def refusal(answer: http.Answer) -> DestinationError:
     """What an answer that is no success, and blames no single statement, says about the destination."""
     status = answer.status
-    wait = retry_after(answer.headers.get("Retry-After"), datetime.datetime.now(datetime.UTC))
+    wait = retry_after(answer.headers.get("Retry-After"), clock.now())
     if status == 413:
         return TooLarge(_("The LMS says the request was too large (413)."), answer=answer)
     if status in {408, 425, 429} or (status == 503 and wait is not None):
