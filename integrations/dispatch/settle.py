@@ -29,6 +29,7 @@ from integrations.connectors.base import (
     TooLarge,
 )
 from integrations.dispatch import lanes
+from integrations.dispatch.outlast import outlast
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.lane import lease_end
 from objectives import clock
@@ -99,6 +100,7 @@ class Refusal:
         return cls(Attempt.Outcome.REFUSED, said, said, everything, outcome.answer)
 
 
+@outlast
 def exchanged(attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange: Exchange) -> bool:
     """A batch, or a single record, that was taken."""
     result = exchange.results[0]
@@ -111,6 +113,7 @@ def exchanged(attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange:
     return True
 
 
+@outlast
 def refused(attempt: Attempt, token: uuid.UUID, refusal: Refusal, *, again: bool) -> bool:
     """A single record is rejected, since the LMS takes others. ``again``: as it was before."""
     more = {} if again else {"refusals": F("refusals") + 1}
@@ -122,6 +125,7 @@ def refused(attempt: Attempt, token: uuid.UUID, refusal: Refusal, *, again: bool
     return True
 
 
+@outlast
 def suspected(attempt: Attempt, token: uuid.UUID, refusal: Refusal) -> bool:
     """A single record was refused and nobody knows yet whether it is to blame: it stays queued."""
     return _closed(attempt, token, refusal.outcome, refusal.said, refusal.answer)
@@ -140,7 +144,8 @@ def rejected(lane: Lane, token: uuid.UUID, suspects: Sequence[tuple[Row, str]], 
     return True
 
 
-def refuses_everything(attempt: Attempt, token: uuid.UUID, refusal: Refusal, count: int) -> None:
+@outlast
+def refuses_everything(attempt: Attempt, token: uuid.UUID, refusal: Refusal, count: int) -> bool:
     """One record after the other is refused and none taken: our wording is at fault or its version, no record."""
     with transaction.atomic():
         if lanes.failed(attempt.lane, token, Lane.Status.SERVER_ERROR, refusal.everything, None):
@@ -148,8 +153,10 @@ def refuses_everything(attempt: Attempt, token: uuid.UUID, refusal: Refusal, cou
             Lane.objects.filter(pk=attempt.lane_id).update(refusals=F("refusals") + count, batch_limit=None)
             _close(attempt, refusal.outcome, refusal.said, refusal.answer)
             _tried(attempt, sentence=refusal.everything)
+    return False
 
 
+@outlast
 def taken_apart(attempt: Attempt, token: uuid.UUID, outcome: Exchange | DestinationError) -> bool:
     """Close a batch that was refused as a whole: its halves are sent next, nobody is to blame yet."""
     said = outcome.sentence if isinstance(outcome, DestinationError) else outcome.results[0].sentence
@@ -163,6 +170,7 @@ def taken_apart(attempt: Attempt, token: uuid.UUID, outcome: Exchange | Destinat
         return _closed(attempt, token, kind, sentence, outcome.answer, **_errors(outcome))
 
 
+@outlast
 def postponed(attempt: Attempt, token: uuid.UUID, row: Row, error: DestinationError) -> bool:
     """The LMS chokes on one record and takes others: this one goes alone from now on, later and later."""
     seconds = RECORD_LADDER[min(row.server_errors, len(RECORD_LADDER) - 1)]
@@ -180,6 +188,7 @@ def postponed(attempt: Attempt, token: uuid.UUID, row: Row, error: DestinationEr
     )
 
 
+@outlast
 def destination_failed(attempt: Attempt, token: uuid.UUID, error: DestinationError) -> bool:
     """Close an exchange that says nothing about its records: they stay queued and the lane waits."""
     if isinstance(error, RateLimited):

@@ -1,0 +1,151 @@
+"""A TCP relay in front of a server, most often PostgreSQL: it can cut its connections, go away, or stall."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+CHUNK = 65536
+
+
+class _Pair:
+    """One client's connection and the one to the server that belongs to it."""
+
+    def __init__(self, relay: Relay, client: socket.socket, server: socket.socket) -> None:
+        self.relay, self.client, self.server = relay, client, server
+        self.cut_at_answer = False
+        threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
+        threading.Thread(target=self._carry, args=(server, client), daemon=True).start()
+
+    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(CHUNK):
+                self.relay.flowing.wait()
+                if source is self.server and self.cut_at_answer:
+                    break
+                if source is self.client and self.relay.is_to_lose_the_answer_to(data):
+                    self.cut_at_answer = True
+                target.sendall(data)
+        self.cut()
+
+    def cut(self) -> None:
+        """End both connections, whatever is under way."""
+        for end in (self.client, self.server):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+        self.relay.forget(self)
+
+
+class Relay:
+    """A relay on a port of its own, for the length of a ``with`` block."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._lock = threading.Lock()
+        self._pairs: set[_Pair] = set()
+        self._listener: socket.socket | None = None
+        self._lost_answer = b""
+        self.port = 0
+        self.cuts = 0
+        self.flowing = threading.Event()
+        self.flowing.set()
+
+    def __enter__(self) -> Self:
+        self.back()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.flow()
+        self.away()
+
+    def back(self) -> None:
+        """Take connections, at the same port as before."""
+        listener = socket.create_server(("127.0.0.1", self.port))
+        self.port = listener.getsockname()[1]
+        self._listener = listener
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+
+    def _accept(self, listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _address = listener.accept()
+                try:
+                    server = socket.create_connection(self._target, timeout=10)
+                except OSError:
+                    client.close()
+                    continue
+                server.settimeout(None)
+                with self._lock:
+                    self._pairs.add(_Pair(self, client, server))
+
+    def forget(self, pair: _Pair) -> None:
+        """A pair that ended."""
+        with self._lock:
+            self._pairs.discard(pair)
+
+    def cut(self) -> int:
+        """Cut all connections; new ones are taken at once. How many were cut."""
+        with self._lock:
+            pairs = list(self._pairs)
+        for pair in pairs:
+            pair.cut()
+        self.cuts += len(pairs)
+        return len(pairs)
+
+    def away(self) -> None:
+        """Cut all connections and refuse new ones until ``back``."""
+        if self._listener is not None:
+            with contextlib.suppress(OSError):
+                # Wakes the thread that waits in accept; closing alone would not.
+                self._listener.shutdown(socket.SHUT_RDWR)
+            self._listener.close()
+            self._listener = None
+        self.cut()
+
+    def stall(self) -> None:
+        """Pass nothing on in either direction until ``flow``; connections stay."""
+        self.flowing.clear()
+
+    def flow(self) -> None:
+        """Pass on what was held back, and all that comes."""
+        self.flowing.set()
+
+    def lose_the_answer_to(self, words: bytes) -> None:
+        """When a client next sends these words they reach the server, but the connection ends before its answer."""
+        self._lost_answer = words
+
+    def is_to_lose_the_answer_to(self, data: bytes) -> bool:
+        """Whether this is what ``lose_the_answer_to`` waits for; true once."""
+        with self._lock:
+            found = bool(self._lost_answer) and self._lost_answer in data
+            if found:
+                self._lost_answer = b""
+        return found
+
+    @property
+    def lost_the_answer(self) -> bool:
+        """Whether what ``lose_the_answer_to`` waits for has come."""
+        return not self._lost_answer
+
+
+def through(relay: Relay, url: str) -> str:
+    """The same URL with the relay in the server's place."""
+    parts = urlsplit(url)
+    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+    return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{relay.port}"))
+
+
+@contextlib.contextmanager
+def relay_to(url: str) -> Iterator[tuple[Relay, Mapping[str, str]]]:
+    """A relay to the server of a database URL, and the environment of processes that shall go through it."""
+    parts = urlsplit(url)
+    with Relay(parts.hostname or "127.0.0.1", parts.port or 5432) as relay:
+        yield relay, {"DATABASE_URL": through(relay, url)}
