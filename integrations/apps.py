@@ -11,4 +11,4 @@ class IntegrationsConfig(AppConfig):
     verbose_name = "Integrations"
 
     def ready(self) -> None:
-        from integrations import checks, tasks  # noqa: F401  # registers checks and signal receivers
+        from integrations import brokers, checks, tasks  # noqa: F401  # registers checks and signal receivers

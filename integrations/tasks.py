@@ -17,12 +17,14 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django_q.models import Failure
 from django_q.tasks import async_task
+from redis.exceptions import RedisError
 
-from integrations import alerts, dispatch, jobs, keeping
+from integrations import alerts, dispatch, jobs, keeping, lifeline
 from integrations.connectors.base import Check, DestinationError
 from integrations.dispatch import lanes
 from integrations.models import Delivery, Lane, LastRun, LMSConfiguration, Mail
 from integrations.models.delivery import DeliveryQuerySet
+from integrations.models.lane import UNKNOWN
 from objectives.models import Job, Organization, Participant, Result, results_recorded
 
 logger = logging.getLogger(__name__)
@@ -46,7 +48,7 @@ def pump() -> str:
     Lane.objects.nudge_taken_up()
     if dispatch.recheck(time.monotonic() + settings.DELIVERY_SLICE / 2):
         nudge()
-    while time.monotonic() < until:
+    while lifeline.time_left(until):
         if dispatch.serve_next(timezone.now(), until) is None:
             return "idle"
     nudge()
@@ -111,8 +113,11 @@ def check() -> str:
 
 
 def nudge(task: str = "pump") -> None:
-    """Wake a worker up."""
-    async_task(f"integrations.tasks.{task}")
+    """Wake a worker up. Without Redis nobody is: workers look by themselves now and then."""
+    try:
+        async_task(f"integrations.tasks.{task}")
+    except RedisError as problem:
+        logger.warning("No worker could be woken up: %s", type(problem).__name__)
 
 
 def nudge_lanes(lanes: set[int]) -> None:
@@ -176,7 +181,7 @@ def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = Fa
     lane.ask_now()
     lane.update(recheck_at=timezone.now(), recheck_after=0)
     if reconnect:
-        lane.update(status=Lane.Status.NOT_TESTED, status_since=timezone.now(), sentence="")
+        lane.update(status=Lane.Status.NOT_TESTED, status_since=timezone.now(), sentence="", slowness=UNKNOWN)
     dispatch.reschedule(configuration)
     nudge_lanes({configuration.lane.pk})
     alerts.ask(configuration, timezone.now())
@@ -224,6 +229,7 @@ def tested(configuration: LMSConfiguration, found: Check | DestinationError) -> 
         return
     ok = isinstance(found, Check) and found.ok
     error = found if isinstance(found, DestinationError) else None
-    lanes.tested(configuration.lane, ok, error, "" if ok else found.sentence)
+    took = found.answer.elapsed if found.answer else None
+    lanes.tested(configuration.lane, ok, error, "" if ok else found.sentence, took)
     if ok:
         nudge_lanes({configuration.lane.pk})

@@ -289,7 +289,21 @@ except ValueError:
 DELIVERY_LEASE = 2 * OUTBOUND_DEADLINE + _positive("DELIVERY_LEASE_MARGIN", 30)
 # One pump works at most this long before it gives the lane back.
 DELIVERY_SLICE = _positive("DELIVERY_SLICE", 30)
+# So long it stays with one lane though others wait.
+DELIVERY_TURN = _positive("DELIVERY_TURN", 1)
+# An LMS that takes so long now and then is slow: such LMSs never have more than half of a cluster's workers.
+SLOW_AFTER = _positive("SLOW_AFTER", OUTBOUND_DEADLINE / 4)
 SWEEP_EVERY = _positive("SWEEP_EVERY", 60)
+# What a pump may take: a slice, and one exchange begun at its end, with one more that reads back.
+_longest_pump = DELIVERY_SLICE + 2 * OUTBOUND_DEADLINE
+# A cluster that gave no sign of life for so long is taken for dead, and how often it is asked for one.
+WATCHDOG_AFTER = _positive("WATCHDOG_AFTER", max(90, _longest_pump + 20))
+if _longest_pump >= WATCHDOG_AFTER:
+    raise _refuse(
+        "WATCHDOG_AFTER must be above DELIVERY_SLICE and twice OUTBOUND_DEADLINE together, "
+        f"which is {_longest_pump:g} seconds: a busy worker is silent for so long."
+    )
+SIGN_EVERY = WATCHDOG_AFTER / 6
 # What could not be sent for so long is given up; a person can revive it as long as its content is kept.
 DELIVERY_EXPIRES_DAYS = _days("DELIVERY_EXPIRES_DAYS", 30)
 # How long what was sent and what came back is kept, and for how long each exchange is on record.
@@ -302,8 +316,7 @@ if RETENTION_ATTEMPT_DAYS < RETENTION_CONTENT_DAYS:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 _workers = _whole("WORKERS", 2, 1, 64)
-# A task works a slice and may begin one exchange at its end, with one more that reads back.
-_longest_task = int(DELIVERY_SLICE + 2 * OUTBOUND_DEADLINE) + 20
+_longest_task = int(_longest_pump) + 20
 Q_CLUSTER: dict[str, Any] = {
     "name": "lmsbridge",
     "workers": _workers,
@@ -321,7 +334,11 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Queue",
     # Without this key the environment variable Q_CLUSTER_NAME crashes every command.
     "ALT_CLUSTERS": {},
-    **({"redis": REDIS_URL} if REDIS_URL else {"orm": "default"}),
+    **(
+        {"redis": REDIS_URL, "broker_class": "integrations.brokers.RedisQueue"}
+        if REDIS_URL
+        else {"orm": "default", "broker_class": "integrations.brokers.DatabaseQueue"}
+    ),
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

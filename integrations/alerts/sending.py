@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import smtplib
-import time
 import uuid
 from contextlib import suppress
 from datetime import timedelta
@@ -14,6 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from integrations import lifeline
 from integrations.alerts.wording import single_line
 from integrations.models import Contact, Mail
 
@@ -48,7 +48,7 @@ def send_mails(until: float) -> int:
     Ends early where another worker is sending, or where the mail server cannot be reached: what is due then waits.
     """
     sent = 0
-    while time.monotonic() < until and not Mail.objects.being_sent().exists():
+    while lifeline.time_left(until) and not Mail.objects.being_sent().exists():
         mail = _take_next()
         if mail is None:
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,6 +11,7 @@ from itertools import islice
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 from django.utils import timezone
 
+from integrations import lifeline
 from integrations.connectors.base import Connection, Connector, Facts, Held
 from integrations.models import Attachment, Delivery, Lane, LMSConfiguration
 from integrations.models.delivery import EARLIER, DeliveryQuerySet, default_expiry, erased
@@ -223,7 +223,7 @@ def recheck(until: float) -> bool:
         asked = Lane.objects.filter(pk=lane.pk, recheck_at=lane.recheck_at)
         after = lane.recheck_after
         while True:
-            if time.monotonic() >= until:
+            if not lifeline.time_left(until):
                 return True
             held = Delivery.objects.held().filter(lane=lane.pk, pk__gt=after).with_facts().order_by("pk")
             chunk = list(held[:CHUNK])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-import time
 import traceback
 import uuid
 from collections.abc import Sequence
@@ -18,6 +17,7 @@ from typing import NamedTuple
 from django.db import DatabaseError
 from django.utils import timezone
 
+from integrations import lifeline
 from integrations.connectors.base import (
     Connection,
     Connector,
@@ -32,6 +32,7 @@ from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub
 from integrations.dispatch import lanes, settle
 from integrations.dispatch.plan import hold_what_cannot_go
+from integrations.dispatch.turns import TimedDoor, Turn
 from integrations.models import Attempt, Delivery, Lane
 from objectives.secrets import Unreadable
 
@@ -68,24 +69,22 @@ COLUMNS = Row._fields
 
 def serve_next(now: datetime, until: float) -> int | None:
     """Work the oldest-served ready lane until ``until`` (``time.monotonic``); its id, or ``None`` if none is."""
-    for pk in Lane.objects.ready(now).values_list("pk", flat=True)[:10]:
-        token = Lane.objects.take(pk)
-        if token is not None:
-            try:
-                serve(pk, token, until)
-            except DatabaseError:
-                raise
-            except Exception as bug:  # noqa: BLE001 - one lane's bug must neither stop the others nor leave its text
-                # By its type and place only: its message may hold what was sent.
-                where = traceback.extract_tb(bug.__traceback__)[-1]
-                logger.error(
-                    "Serving lane %s ended with %s at %s:%s", pk, type(bug).__name__, where.name, where.lineno
-                )
-                lanes.broke_off(pk, token)
-            finally:
-                Lane.objects.filter(pk=pk, lease_token=token).update(lease_token=None, lease_until=None)
-            return int(pk)
-    return None
+    taken = Lane.objects.take_next(now)
+    if taken is None:
+        return None
+    pk, token = taken
+    try:
+        serve(pk, token, until)
+    except DatabaseError:
+        raise
+    except Exception as bug:  # noqa: BLE001 - one lane's bug must neither stop the others nor leave its text
+        # By its type and place only: its message may hold what was sent.
+        where = traceback.extract_tb(bug.__traceback__)[-1]
+        logger.error("Serving lane %s ended with %s at %s:%s", pk, type(bug).__name__, where.name, where.lineno)
+        lanes.broke_off(pk, token)
+    finally:
+        Lane.objects.give_back(pk, token)
+    return pk
 
 
 def serve(pk: int, token: uuid.UUID, until: float) -> None:
@@ -102,7 +101,7 @@ def serve(pk: int, token: uuid.UUID, until: float) -> None:
     if held is not None:
         hold_what_cannot_go(lane, held)
         return
-    with Door() as door:
+    with TimedDoor(lane) as door:
         if lane.failures and not Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exists():
             probe(lane, token, connection, door)
             return
@@ -140,8 +139,10 @@ class Slice:
     accepts: bool = False
     errors_in_a_row: int = 0
     suspects: list[tuple[Row, str]] = dataclasses.field(default_factory=list)
+    turn: Turn = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
+        self.turn = Turn(self.lane)
         last = self.lane.last_success_at
         just_now = last is not None and last > timezone.now() - PROVEN_FOR
         self.proven = just_now and self.lane.refusals < PROVEN_REFUSALS
@@ -193,14 +194,14 @@ class Slice:
         return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
 
     def may_go_on(self) -> bool:
-        """Whether there is time, and the limit of requests a minute allows one more."""
+        """Whether there is time that no other lane waits for, and the limit of requests a minute allows one more."""
         limit = self.lane.configuration.requests_per_minute
         if limit:
             full = self._used_up_since(limit)
             if full is not None and full > timezone.now() - timedelta(minutes=1):
                 lanes.wait(self.lane, self.token, full + timedelta(minutes=1))
                 return False
-        return time.monotonic() < self.until
+        return lifeline.time_left(self.until) and not self.turn.is_over()
 
     def _used_up_since(self, limit: int) -> datetime | None:
         """When the last ``limit`` requests began, or ``None`` if there were not so many."""

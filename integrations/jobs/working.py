@@ -13,6 +13,7 @@ from django.db import OperationalError, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
+from integrations import lifeline
 from integrations.jobs.kinds import KINDS, Kind, Step
 from objectives.models import Job
 from objectives.models.job import LEASE
@@ -31,7 +32,7 @@ def work(until: float, wake: Wake) -> bool:
     ``wake`` is told, inside the transaction, the lanes that got something to do.
     """
     last = 0
-    while time.monotonic() < until:
+    while lifeline.time_left(until):
         pk = _next_after(last)
         if pk is None:
             return False
@@ -52,7 +53,7 @@ def _next_after(last: int) -> int | None:
 
 def _turn(pk: int, token: uuid.UUID, until: float, wake: Wake) -> None:
     try:
-        while step(pk, token, wake) and time.monotonic() < until:
+        while step(pk, token, wake) and lifeline.time_left(until):
             pass
     except OperationalError as problem:
         # The step left no trace. The lease stays until it runs out, so that a struggling database gets a rest.

@@ -5,7 +5,6 @@ Safe to run twice, at any time, on any host: it only makes rows due; who sends t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from integrations import dispatch
+from integrations import dispatch, lifeline
 from integrations.dispatch.plan import NEEDS_A_PERSON
 from integrations.models import Attempt, Delivery, Lane, LastRun
 from integrations.models.lane import lease_end
@@ -47,7 +46,7 @@ def examine_held(until: float, nudge: Callable[[set[int]], None]) -> bool:
     if run is None or run.facts.get("finished", True):
         return False
     facts = run.facts
-    while not facts["finished"] and time.monotonic() < until:
+    while not facts["finished"] and lifeline.time_left(until):
         held = _of_sendable(Delivery.objects.held().exclude(reason__in=NEEDS_A_PERSON))
         chunk = list(held.filter(pk__gt=facts["after"]).with_facts().order_by("pk")[:EXAMINED_AT_ONCE])
         pks = [one.pk for one in chunk]
@@ -133,5 +132,5 @@ def _expire_in(lane: int, old: Any) -> int:
                 .update(state=Delivery.State.EXPIRED, next_attempt_at=None, sentence=sentence)
             )
     finally:
-        Lane.objects.filter(pk=lane, lease_token=token).update(lease_token=None, lease_until=None)
+        Lane.objects.give_back(lane, token)
     return count

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from itertools import islice
@@ -11,6 +10,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from integrations import lifeline
 from integrations.keeping.requeue import chunks
 from integrations.models import Attempt, Delivery, LastRun
 
@@ -54,7 +54,7 @@ def _drop_contents(now: datetime, until: float) -> tuple[int, bool]:
     for pks in chunks(Delivery.objects.filter(over, dropped_at__isnull=True)):
         # Asked again: a person may have revived it just now.
         count += Delivery.objects.filter(over, pk__in=pks).update(content="", dropped_at=now)
-        if time.monotonic() >= until:
+        if not lifeline.time_left(until):
             return count, True
     return count, False
 
@@ -66,7 +66,7 @@ def _drop_answers(now: datetime, until: float) -> tuple[int, bool]:
     count = 0
     for pks in chunks(old):
         count += Attempt.objects.filter(pk__in=pks).update(answer="")
-        if time.monotonic() >= until:
+        if not lifeline.time_left(until):
             return count, True
     return count, False
 
@@ -79,7 +79,7 @@ def _delete_attempts(now: datetime, until: float) -> tuple[int, bool]:
         with transaction.atomic():
             _forget_in_deliveries(pks)
             count += Attempt.objects.filter(pk__in=pks).delete()[0]
-        if time.monotonic() >= until:
+        if not lifeline.time_left(until):
             return count, True
     return count, False
 

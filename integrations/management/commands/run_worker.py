@@ -1,105 +1,127 @@
-"""``run_worker``: keeps django-q2's cluster running beside the sweep that finds what a lost nudge left behind."""
+"""``run_worker``: keeps django-q2's cluster at work, and looks for what a lost nudge left behind."""
 
 from __future__ import annotations
 
+import argparse
 import logging
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseError
+from django.db import close_old_connections
 from django.utils import timezone
+from redis.exceptions import RedisError
 
-from integrations import schedules, tasks
+from integrations import lifeline, schedules, tasks
+from integrations.cluster import Cluster
 from integrations.models import Lane
 
 logger = logging.getLogger(__name__)
 
-# How often the parent looks for lanes that became ready by the passing of time.
+# How often the cluster's signs of life are taken up, and lanes looked for that became ready by the passing of time.
 TICK = 2.0
-# What a cluster that was told to end may take; the leases make what is killed safe.
-GRACE = 30.0
+# A cluster that ends sooner than this many seconds after its start is begun anew after a pause, up to the longest.
+SHORT_LIFE = 30.0
+LONGEST_PAUSE = 30.0
 
 
 class Command(BaseCommand):
-    help = "Send what is due: runs django-q2's cluster and the sweep, until it gets SIGTERM or SIGINT."
+    help = "Send what is due: keeps django-q2's cluster at work until it gets SIGTERM or SIGINT."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """``--cluster`` is for ``run_worker`` itself: the process that it starts and watches."""
+        parser.add_argument("--cluster", action="store_true", help=argparse.SUPPRESS)
+
+    def handle(self, *_args: Any, cluster: bool = False, **_options: Any) -> None:
+        if cluster:
+            run_cluster()
+            return
         self.stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_signal: self.stopping.set())
-        cluster = start_cluster()
         self.stdout.write("Worker started.")
         self.stdout.flush()
-        try:
-            self.watch(cluster)
-        finally:
-            end_cluster(cluster)
+        self.keep_at_work()
         self.stdout.write("Worker ended.")
 
-    def watch(self, cluster: subprocess.Popen[bytes]) -> None:
-        """Nudge for lanes that became ready, sweep each minute; ends when told to or with the cluster."""
-        swept = time.monotonic() - settings.SWEEP_EVERY
-        arranged = False
+    def keep_at_work(self) -> None:
+        """One cluster after the other until told to stop; a new one is begun where one died or fell silent."""
+        self.look_around = Look()
+        # Clusters that were let go, and by when each must be gone.
+        self.old: list[tuple[Cluster, float]] = []
+        pause = 0.0
+        while not self.stopping.wait(pause):
+            cluster = Cluster()
+            why = self.watch(cluster)
+            if not why:
+                self.end(cluster)
+                break
+            logger.error("The queue's cluster %s; a new one is begun.", why)
+            cluster.let_go()
+            self.old.append((cluster, time.monotonic() + lifeline.GRACE))
+            short = time.monotonic() - cluster.started < SHORT_LIFE
+            pause = min(max(1.0, 2 * pause), LONGEST_PAUSE) if short else 0.0
+        self.end_old(time.monotonic() + lifeline.GRACE)
+
+    def watch(self, cluster: Cluster) -> str:
+        """Until the cluster is of no use any more: why. Empty if it is not the cluster but we who shall stop."""
         while not self.stopping.wait(TICK):
-            if cluster.poll() is not None:
-                raise SystemExit("The queue's cluster ended by itself; see its messages above.")
-            arranged = arranged or arrange()
-            due = time.monotonic() - swept >= settings.SWEEP_EVERY
-            if look(sweep=due) and due:
-                swept = time.monotonic()
+            cluster.look()
+            if cluster.ended:
+                return "died"
+            if cluster.silence > settings.WATCHDOG_AFTER:
+                return f"gave no sign of life for {cluster.silence:.0f} seconds"
+            self.end_old(time.monotonic())
+            self.look_around()
+        return ""
+
+    def end(self, cluster: Cluster) -> None:
+        """End a cluster in good order, if it can."""
+        if not cluster.end():
+            logger.warning("The queue's cluster did not end in %.0f seconds and was killed.", lifeline.GRACE)
+
+    def end_old(self, now: float) -> None:
+        """Kill what is left of clusters whose time to end by themselves is over at ``now``."""
+        for cluster, when in self.old:
+            if when <= now:
+                cluster.kill()
+        self.old = [(cluster, when) for cluster, when in self.old if when > now]
 
 
-def look(*, sweep: bool) -> bool:
-    """One look at the database; ``False`` if it could not be reached, which is tried again at the next."""
-    try:
-        close_old_connections()
-        if sweep:
-            tasks.nudge("sweep")
-        else:
-            now = timezone.now()
-            tasks.nudge_lanes(set(Lane.objects.ready(now).values_list("pk", flat=True)[:50]))
-    except DatabaseError as problem:
-        logger.warning("The database could not be asked for due deliveries: %s", type(problem).__name__)
-        return False
-    return True
+def run_cluster() -> None:
+    """The cluster's first process: django-q2's own, ended by SIGTERM or when the line to ``run_worker`` is cut."""
+    from django_q.cluster import Cluster as Queue
+
+    Queue().start()
+    lifeline.watch(then=lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
-def arrange() -> bool:
-    """Write down what runs by the clock; ``False`` if the database could not be reached."""
-    try:
-        close_old_connections()
-        schedules.arrange()
-    except DatabaseError as problem:
-        logger.warning("The schedules could not be written: %s", type(problem).__name__)
-        return False
-    return True
+class Look:
+    """A look at the database every few seconds, from beside the cluster; it outlives any failure of its servers."""
 
+    def __init__(self) -> None:
+        self.arranged = False
+        self.swept = time.monotonic() - settings.SWEEP_EVERY
 
-def start_cluster() -> subprocess.Popen[bytes]:
-    """django-q2's cluster in a process session of its own.
-
-    Ctrl-C reaches the whole foreground group, and a signal to the whole group hangs django-q2 1.11.1.
-    """
-    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "qcluster"]
-    return subprocess.Popen(command, start_new_session=True)  # noqa: S603  # our own command line
-
-
-def end_cluster(cluster: subprocess.Popen[bytes]) -> None:
-    """TERM to the cluster's parent alone; after a while KILL to its whole group, so that no orphan stays."""
-    if cluster.poll() is None:
-        cluster.terminate()
+    def __call__(self) -> None:
         try:
-            cluster.wait(GRACE)
-        except subprocess.TimeoutExpired:
-            logger.warning("The queue's cluster did not end in %s seconds and is killed.", GRACE)
-    try:
-        os.killpg(cluster.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
+            close_old_connections()
+            self.look()
+        except (DatabaseError, RedisError) as problem:
+            logger.warning("Nobody could be woken up for due deliveries: %s", type(problem).__name__)
+
+    def look(self) -> None:
+        """Write the schedules once, nudge for lanes that are ready, sweep each minute."""
+        if not self.arranged:
+            schedules.arrange()
+            self.arranged = True
+        if time.monotonic() - self.swept >= settings.SWEEP_EVERY:
+            tasks.nudge("sweep")
+            self.swept = time.monotonic()
+        else:
+            tasks.nudge_lanes(set(Lane.objects.ready(timezone.now()).values_list("pk", flat=True)[:50]))
