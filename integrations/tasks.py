@@ -14,7 +14,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
-from django.utils import timezone
 from django_q.models import Failure
 from django_q.tasks import async_task
 from redis.exceptions import RedisError
@@ -25,6 +24,7 @@ from integrations.dispatch import lanes
 from integrations.models import Delivery, Lane, LastRun, LMSConfiguration, Mail
 from integrations.models.delivery import DeliveryQuerySet
 from integrations.models.lane import UNKNOWN
+from objectives import clock
 from objectives.models import Job, Organization, Participant, Result, results_recorded
 
 logger = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ def pump() -> str:
     if dispatch.recheck(time.monotonic() + settings.DELIVERY_SLICE / 2):
         nudge()
     while lifeline.time_left(until):
-        if dispatch.serve_next(timezone.now(), until) is None:
+        if dispatch.serve_next(clock.now(), until) is None:
             return "idle"
     nudge()
     return "more"
@@ -59,11 +59,11 @@ def sweep() -> str:
     """Plan what was recorded and not planned, then work what is due: a lost nudge costs a minute, never a result."""
     LastRun.note("sweep")
     with transaction.atomic():
-        dispatch.plan_missing(timezone.now())
+        dispatch.plan_missing(clock.now())
     if Job.objects.free().exists():
         nudge("work_jobs")
-    alerts.watch(timezone.now())
-    if Mail.objects.due(timezone.now()).exists():
+    alerts.watch(clock.now())
+    if Mail.objects.due(clock.now()).exists():
         nudge("send_mails")
     return pump()
 
@@ -83,7 +83,7 @@ def send_mails() -> str:
 
 def requeue() -> str:
     """Once a day: try everything unsent again, whatever it waits for."""
-    nudge_lanes(keeping.begin_requeue(timezone.now()))
+    nudge_lanes(keeping.begin_requeue(clock.now()))
     return examine_held()
 
 
@@ -97,8 +97,8 @@ def examine_held() -> str:
 
 def retain() -> str:
     """Once a day: drop what was kept long enough, also the failures that django-q2 keeps for ever."""
-    Failure.objects.filter(stopped__lt=timezone.now() - timedelta(days=settings.RETENTION_CONTENT_DAYS)).delete()
-    if keeping.retain(timezone.now(), time.monotonic() + settings.DELIVERY_SLICE):
+    Failure.objects.filter(stopped__lt=clock.now() - timedelta(days=settings.RETENTION_CONTENT_DAYS)).delete()
+    if keeping.retain(clock.now(), time.monotonic() + settings.DELIVERY_SLICE):
         nudge("retain")
         return "more"
     return "done"
@@ -106,7 +106,7 @@ def retain() -> str:
 
 def check() -> str:
     """Once an hour: hold what was settled lately against the promises."""
-    return f"{len(keeping.check(timezone.now()))} breaches"
+    return f"{len(keeping.check(clock.now()))} breaches"
 
 
 # Nudging -----------------------------------------------------------------------------------------------------------
@@ -127,7 +127,7 @@ def nudge_lanes(lanes: set[int]) -> None:
 
 
 def _nudge_now(lanes: set[int]) -> None:
-    wanted = Lane.objects.wanting_nudge(lanes, timezone.now())
+    wanted = Lane.objects.wanting_nudge(lanes, clock.now())
     for _turn in range(min(wanted, settings.Q_CLUSTER["workers"])):
         nudge()
 
@@ -179,12 +179,12 @@ def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = Fa
     """
     lane = Lane.objects.filter(configuration=configuration)
     lane.ask_now()
-    lane.update(recheck_at=timezone.now(), recheck_after=0)
+    lane.update(recheck_at=clock.now(), recheck_after=0)
     if reconnect:
-        lane.update(status=Lane.Status.NOT_TESTED, status_since=timezone.now(), sentence="", slowness=UNKNOWN)
+        lane.update(status=Lane.Status.NOT_TESTED, status_since=clock.now(), sentence="", slowness=UNKNOWN)
     dispatch.reschedule(configuration)
     nudge_lanes({configuration.lane.pk})
-    alerts.ask(configuration, timezone.now())
+    alerts.ask(configuration, clock.now())
 
 
 def retry(deliveries: DeliveryQuerySet) -> int:
@@ -205,7 +205,7 @@ def release(deliveries: DeliveryQuerySet) -> int:
 
 def send_now(configuration: LMSConfiguration) -> int:
     """End the wait for the next batch: everything queued is due, and the lane waits for nothing; how many waited."""
-    now = timezone.now()
+    now = clock.now()
     with transaction.atomic():
         Lane.objects.filter(configuration=configuration).ask_now()
         queued = Delivery.objects.filter(lane=configuration.lane, state=Delivery.State.QUEUED)

@@ -10,12 +10,12 @@ from datetime import timedelta
 from django.core.mail import EmailMessage, get_connection
 from django.db.models import F
 from django.db.models.functions import Now
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from integrations import lifeline
 from integrations.alerts.wording import single_line
 from integrations.models import Contact, Mail
+from objectives import clock
 
 # Minutes until the next try after the first, second, … one; then hourly.
 LADDER = (1, 5, 15, 60)
@@ -63,12 +63,12 @@ def send_mails(until: float) -> int:
                 break
         else:
             sent += 1
-            _settle(mail, state=Mail.State.SENT, sent_at=timezone.now(), sentence="")
+            _settle(mail, state=Mail.State.SENT, sent_at=clock.now(), sentence="")
     return sent
 
 
 def _take_next() -> Mail | None:
-    now = timezone.now()
+    now = clock.now()
     token = uuid.uuid4()
     mail: Mail
     for mail in Mail.objects.due(now).order_by("send_at", "pk")[:10]:
@@ -92,7 +92,7 @@ def _settle(mail: Mail, **change: object) -> None:
 
 def _postpone() -> None:
     """The mail server is away: the others that are due wait as well, so that not each of them runs into it."""
-    now = timezone.now()
+    now = clock.now()
     Mail.objects.filter(state=Mail.State.QUEUED, send_at__lte=now).update(send_at=now + _wait(0))
 
 
@@ -102,7 +102,7 @@ def _refuse(mail: Mail, refusal: Refused) -> None:
         Contact.objects.update_or_create(
             organization_id=mail.organization_id,
             email=mail.to,
-            defaults={"refused_at": timezone.now(), "refusal": refusal.words},
+            defaults={"refused_at": clock.now(), "refusal": refusal.words},
         )
         others = Mail.objects.filter(organization=mail.organization_id, to=mail.to, state=Mail.State.QUEUED)
         others.update(state=Mail.State.DROPPED, sentence=_("Not sent: the mail server refused this address before."))

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from django.db.models import Case, Exists, F, OuterRef, Value, When
-from django.utils import timezone
 
 from integrations import lifeline
 from integrations.connectors.base import Connection, Connector, Facts, Held
 from integrations.models import Attachment, Delivery, Lane, LMSConfiguration
 from integrations.models.delivery import EARLIER, DeliveryQuerySet, default_expiry, erased
+from objectives import clock
 from objectives.models import Objective, Participant, Result, ResultQuerySet
 from objectives.models.participant import PSEUDONYM
 
@@ -86,7 +86,7 @@ class Composer:
                 setattr(delivery, column, value)
         else:
             facts = facts_of(result, delivery.uuid, person, objective)
-            self.fill(delivery, facts, self.due_at(timezone.now()))
+            self.fill(delivery, facts, self.due_at(clock.now()))
         return delivery
 
     def fill(self, delivery: Delivery, facts: Facts, due: datetime) -> None:
@@ -186,7 +186,7 @@ def release(held: Iterable[Delivery], *, by_person: bool = False) -> set[int]:
     ``held`` is best a queryset of held deliveries; each is written only if it is still held. What a person held,
     and what cuts its sending short, is queued only ``by_person``.
     """
-    now = timezone.now()
+    now = clock.now()
     composers: dict[int, Composer] = {}
     lanes: set[int] = set()
     for delivery in held:
@@ -238,7 +238,7 @@ def recheck(until: float) -> bool:
 
 def reschedule(configuration: LMSConfiguration) -> None:
     """The update interval may have become shorter: what waits for its first batch waits no longer than that."""
-    due = due_at(configuration, timezone.now())
+    due = due_at(configuration, clock.now())
     waiting = Delivery.objects.filter(lane=configuration.lane, state=Delivery.State.QUEUED, attempts=0)
     waiting.filter(next_attempt_at__gt=due).update(next_attempt_at=due)
 
@@ -259,7 +259,7 @@ def retry(deliveries: DeliveryQuerySet) -> tuple[int, set[int]]:
     # What had expired gets its time once more.
     expires = Case(When(state=Delivery.State.EXPIRED, then=Value(default_expiry())), default=F("expires_at"))
     count = again.update(
-        state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=timezone.now(), expires_at=expires
+        state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=clock.now(), expires_at=expires
     )
     return count, lanes
 

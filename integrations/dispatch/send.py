@@ -15,7 +15,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.db import DatabaseError
-from django.utils import timezone
 
 from integrations import lifeline
 from integrations.connectors.base import (
@@ -34,6 +33,7 @@ from integrations.dispatch import lanes, settle
 from integrations.dispatch.plan import hold_what_cannot_go
 from integrations.dispatch.turns import TimedDoor, Turn
 from integrations.models import Attempt, Delivery, Lane
+from objectives import clock
 from objectives.secrets import Unreadable
 
 logger = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def probe(lane: Lane, token: uuid.UUID, connection: Connection, door: Door) -> N
         settle.lane_failed(lane, token, error)
         return
     if found.ok:
-        lanes.worked(lane, token, timezone.now())
+        lanes.worked(lane, token, clock.now())
     else:
         settle.lane_failed(lane, token, ServerError(found.sentence))
 
@@ -144,7 +144,7 @@ class Slice:
     def __post_init__(self) -> None:
         self.turn = Turn(self.lane)
         last = self.lane.last_success_at
-        just_now = last is not None and last > timezone.now() - PROVEN_FOR
+        just_now = last is not None and last > clock.now() - PROVEN_FOR
         self.proven = just_now and self.lane.refusals < PROVEN_REFUSALS
 
     def run(self) -> None:
@@ -181,14 +181,14 @@ class Slice:
         return batch
 
     def _due_rows(self, most: int) -> list[Row]:
-        found = Delivery.objects.filter(lane=self.lane).due(timezone.now())
+        found = Delivery.objects.filter(lane=self.lane).due(clock.now())
         ordered = found.order_by("priority", "next_attempt_at", "id").values_list(*COLUMNS)
         return [Row(*values) for values in ordered[:most]]
 
     def canary(self) -> list[Row]:
         """One delivery to try a failing LMS with: never the same bad one, or it would keep all others waiting."""
         if self.lane.refusals >= SYSTEMIC:
-            newest = Delivery.objects.filter(lane=self.lane).due(timezone.now()).order_by("-id")
+            newest = Delivery.objects.filter(lane=self.lane).due(clock.now()).order_by("-id")
             return [Row(*values) for values in newest.values_list(*COLUMNS)[:1]]
         oldest = self._due_rows(self.connector.max_batch)
         return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
@@ -198,7 +198,7 @@ class Slice:
         limit = self.lane.configuration.requests_per_minute
         if limit:
             full = self._used_up_since(limit)
-            if full is not None and full > timezone.now() - timedelta(minutes=1):
+            if full is not None and full > clock.now() - timedelta(minutes=1):
                 lanes.wait(self.lane, self.token, full + timedelta(minutes=1))
                 return False
         return lifeline.time_left(self.until) and not self.turn.is_over()
@@ -217,7 +217,7 @@ class Slice:
     def forget_what_was_learned_long_ago(self) -> None:
         """A day after a batch was too large, twice as many are tried again."""
         learned, limit = self.lane.batch_limit_at, self.lane.batch_limit
-        if limit and learned and learned < timezone.now() - LEARNED_FOR:
+        if limit and learned and learned < clock.now() - LEARNED_FOR:
             more = limit * 2 if limit * 2 < self.connector.max_batch else None
             lanes.learn_limit(self.lane, self.token, more)
 
@@ -281,7 +281,7 @@ class Slice:
             return False
         self.errors_in_a_row += 1
         last = self.lane.last_success_at
-        takes_others = self.accepts or (len(part) > 1 and last is not None and last > timezone.now() - RECENTLY)
+        takes_others = self.accepts or (len(part) > 1 and last is not None and last > clock.now() - RECENTLY)
         return takes_others and self.errors_in_a_row < ERRORS_IN_A_ROW and all(row.server_errors for row in part)
 
     def settle(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange | DestinationError) -> bool:
