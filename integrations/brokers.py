@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +18,13 @@ from django.dispatch import receiver
 from django_q.brokers import Broker
 from django_q.brokers.orm import ORM
 from django_q.brokers.redis_broker import Redis
+from django_q.conf import Conf
 from django_q.signals import post_execute, post_spawn, pre_execute
 from django_q.tasks import async_task
 from redis.exceptions import RedisError
 
 from integrations import lifeline
+from objectives import clock
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +81,34 @@ class SignsOfLife(Broker):  # type: ignore[misc]
         return super().set_stat(key, value, timeout)
 
 
-class DatabaseQueue(SignsOfLife, ORM):  # type: ignore[misc]
+class _OnSharedTime(ORM):  # type: ignore[misc]
+    """django-q2's queue in the database, by the clock that all hosts share.
+
+    By clocks of their own, hosts would take one another's tasks late, or a second time while they are worked.
+    """
+
+    def timeout(self, _task: Any) -> datetime:
+        """Until when a task that is taken now is left to whoever took it."""
+        return clock.now() + timedelta(seconds=Conf.RETRY)
+
+    def enqueue(self, task: str) -> Any:
+        """Put a task into the queue; its key."""
+        key = self.list_key or Conf.CLUSTER_NAME
+        return self.get_connection().create(key=key, payload=task, lock=clock.now()).pk
+
+    def dequeue(self) -> list[tuple[Any, str]]:
+        """The next tasks, which are ours then; waits a moment if there are none."""
+        found = list(self.get_connection().filter(key=self.list_key, lock__lt=clock.now())[: Conf.BULK])
+        if not found:
+            time.sleep(Conf.POLL)
+        return [(one.pk, one.payload) for one in found if self._take(one)]
+
+    def _take(self, task: Any) -> bool:
+        mine = self.get_connection().filter(pk=task.pk, lock=task.lock)
+        return bool(mine.update(lock=self.timeout(task)))
+
+
+class DatabaseQueue(SignsOfLife, _OnSharedTime):
     """The queue in the database."""
 
     trouble = (DatabaseError,)
