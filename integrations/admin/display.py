@@ -59,12 +59,14 @@ HELD_IN_SHORT = {
 
 
 def status_badge(configuration: LMSConfiguration) -> SafeString:
-    """How the LMS is doing, whether it is paused or not; what is missing where it was never tested for that."""
+    """How the LMS is doing, paused or not; what is missing where it was never tested for that; if it is slow."""
     lane = configuration.lane
     word = lane.get_status_display()
     if lane.status == Lane.Status.NOT_TESTED and configuration.connector.can_send(configuration.declared()):
         word = _("No key") if configuration.origin() else _("No address")
-    return badge(word, LANE_TONES[Lane.Status(lane.status)])
+    shown = badge(word, LANE_TONES[Lane.Status(lane.status)])
+    pace = _("answers slowly") if lane.answers_slowly else ""
+    return format_html('{} <span class="quiet">{}</span>', shown, pace) if pace else shown
 
 
 def lane_badges(configuration: LMSConfiguration) -> SafeString:

@@ -25,7 +25,7 @@ NUDGE_LIFE = timedelta(seconds=30)
 TRIED = 10
 # What ``slowness`` begins with: nobody knows yet whether the LMS answers at all.
 UNKNOWN = 1
-# What one slow exchange sets it to. It counts down with each quick one, so that it tells whether one in twenty is slow.
+# What one slow exchange sets it to. Each quick one counts it down, so that it tells whether one in twenty was slow.
 SLOW = 20
 OWNER_LENGTH = 64
 
@@ -71,7 +71,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
     def take_next(self, now: datetime) -> tuple[int, uuid.UUID] | None:
         """Take the oldest-served ready lane, a slow one only while the slow pool has room: its id and lease token."""
         for pk, slow in self._in_turn(now):
-            token = self._take_slow(pk) if slow else self.quick().take(pk, own_cluster())
+            token = self.take_slow(pk) if slow else self.quick().take(pk, own_cluster())
             if token is not None:
                 return pk, token
         return None
@@ -97,9 +97,11 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         So one worker in two or more is always there for LMSs that answer.
         """
         busy = self.filter(slowness__gt=0, lease_owner=own_cluster(), lease_until__gte=Now())
-        return busy.count() < max(1, settings.Q_CLUSTER["workers"] // 2)
+        most: int = max(1, settings.Q_CLUSTER["workers"] // 2)
+        return busy.count() < most
 
-    def _take_slow(self, pk: int) -> uuid.UUID | None:
+    def take_slow(self, pk: int) -> uuid.UUID | None:
+        """A lease token if the lane was free and the slow pool has room, however many workers come at once."""
         with transaction.atomic():
             _lock_slow_pool()
             return self.take(pk, own_cluster()) if self.slow_pool_has_room() else None

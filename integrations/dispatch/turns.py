@@ -1,0 +1,49 @@
+"""How long a worker stays with one lane, so that no LMS makes the others wait for long."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.conf import settings
+
+from integrations.connectors.http import Answer, Destination, Door
+from integrations.models import Lane
+from objectives import clock
+
+
+class TimedDoor(Door):
+    """A door that notes at its lane how long the LMS took, whatever came of it."""
+
+    def __init__(self, lane: Lane) -> None:
+        super().__init__()
+        self._lane = lane
+
+    def request(self, method: str, destination: Destination, **options: Any) -> Answer:
+        """As ``Door.request``."""
+        began = time.monotonic()
+        try:
+            return super().request(method, destination, **options)
+        finally:
+            self._lane.took = (self._lane.took or 0.0) + time.monotonic() - began
+
+
+class Turn:
+    """One worker's stay with a lane; in each there is at least one exchange."""
+
+    def __init__(self, lane: Lane) -> None:
+        self._lane = lane
+        self._began_quick = lane.slowness == 0
+        self._ends = time.monotonic() + settings.DELIVERY_TURN
+
+    def is_over(self) -> bool:
+        """Whether the lane is to be given back, though more is due.
+
+        At once if its LMS turned out to be slow, as the slow pool must not grow by it; after a while if others wait.
+        """
+        if self._began_quick and self._lane.slowness:
+            return True
+        if not self._lane.exchanges or time.monotonic() < self._ends:
+            return False
+        self._ends = time.monotonic() + settings.DELIVERY_TURN
+        return Lane.objects.waiting_for(self._lane, clock.now()).exists()
