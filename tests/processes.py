@@ -155,6 +155,8 @@ def _answers(url: str) -> bool:
 class Processes:
     """Starts processes for one test; whatever it does not stop itself is killed at the end of the test."""
 
+    _collected = False
+
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.started: list[Process] = []
@@ -172,11 +174,19 @@ class Processes:
 
     def web(self, environment: Mapping[str, str] | None = None) -> tuple[Process, str]:
         """Start gunicorn with the product and wait until it answers; the process and its address."""
+        self._collect_static()
         address = f"127.0.0.1:{free_port()}"
         command = [sys.executable, "-m", "gunicorn", "lmsbridge.wsgi", "--bind", address, "--workers", "2"]
         process = self.start("web", command, environment)
         process.wait_for_answer(f"http://{address}/")
         return process, f"http://{address}"
+
+    def _collect_static(self) -> None:
+        """Once for all tests: pages refer to these files by their contents."""
+        if not Processes._collected:
+            collecting = self.manage("collectstatic", "--noinput")
+            assert collecting.wait() == 0, collecting.output()
+            Processes._collected = True
 
 
 @pytest.fixture

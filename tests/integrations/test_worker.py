@@ -6,17 +6,15 @@ import signal
 from collections import Counter
 
 import pytest
-import requests
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django_q.tasks import async_task
 
 from integrations.models import Attempt, Delivery
-from tests import make
 from tests.fixtures_ralph import Ralph
 from tests.lms import PracticeLMS
 from tests.polling import until
 from tests.processes import Processes
 from tests.scene import Scene, connect
+from tests.visitor import Visitor
 
 pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
 
@@ -99,30 +97,9 @@ def _queued_tasks() -> int:
 
 def record_in_the_admin(address: str, scene: Scene, count: int) -> None:
     """Log in at the web process and record so many results through its form."""
-    edith = make.member(scene.organization, "editor", "edith")
-    # The web process has the product's own hashers, not the quick one of the tests.
-    edith.password = PBKDF2PasswordHasher().encode(make.PASSWORD, "salt")
-    edith.save()
-    with requests.Session() as browser:
-        browser.get(f"{address}/admin/login/", timeout=30)
-
-        def post(path: str, **form: object) -> None:
-            token = browser.cookies["csrf"]
-            answer = browser.post(f"{address}{path}", {"csrfmiddlewaretoken": token, **form}, timeout=30)
-            assert answer.ok
-            assert "errornote" not in answer.text, answer.text
-
-        post("/admin/login/", username="edith", password=make.PASSWORD)
+    with Visitor(address, scene) as edith:
         for _number in range(count):
-            post(
-                "/admin/objectives/result/add/",
-                who=scene.ann.participant_id,
-                objective=scene.objective.pk,
-                completion="on",
-                success="true",
-                occurred_at_0="2026-11-01",
-                occurred_at_1="10:00:00",
-            )
+            assert edith.record().ok
 
 
 def test_web_and_two_workers__with_a_thousand_results__each_is_in_the_store_once(
@@ -131,8 +108,6 @@ def test_web_and_two_workers__with_a_thousand_results__each_is_in_the_store_once
     scene = Scene(practice_lms)
     connect(scene.organization, scene.objective, "Ralph", {"url": ralph.url, "key": ralph.key}, ralph.secret)
     before = ralph.count()
-    collected = processes.manage("collectstatic", "--noinput")
-    assert collected.wait() == 0
     _process, address = processes.web()
     for worker in [processes.manage("run_worker") for _number in range(2)]:
         worker.wait_for_output("Worker started.")
