@@ -1,0 +1,1 @@
+"""What the product promises, under kills and faults at random: ``python -m tests.soak`` and ``tests.soak.kills``."""

@@ -1,0 +1,208 @@
+"""One soak: processes, records, kills and faults at the same time; then the reckoning.
+
+When the last kill and the last fault are over, a lane that was failing may still wait for up to an hour, as is right
+for an LMS that fails. What the sweep brings about by itself in ``Size.patience`` seconds is counted; then the rest is
+done as an operator would do it, with *Retry* and *Release* on everything that is left, and nothing else.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+
+from integrations import tasks
+from integrations.models import Delivery
+from objectives.models import Result
+from tests import roles
+from tests.polling import until
+from tests.processes import Process, Processes
+from tests.servers import free_port
+from tests.soak import balance
+from tests.soak.balance import Balance
+from tests.soak.keeping import Keeper, Kept
+from tests.soak.killing import Killer, dealt
+from tests.soak.lms import CONTROL
+from tests.soak.recording import InBulk, InTheForm, Pace
+from tests.soak.stage import Stage
+
+# Quick times, so that what takes minutes in production takes seconds; the rules are the same.
+QUICK = {
+    "OUTBOUND_DEADLINE": "2",
+    "OUTBOUND_CONNECT_TIMEOUT": "1",
+    "DELIVERY_LEASE_MARGIN": "1",
+    "DELIVERY_SLICE": "3",
+    "SWEEP_EVERY": "2",
+    "WATCHDOG_AFTER": "8",
+}
+LEASE = 2 * float(QUICK["OUTBOUND_DEADLINE"]) + float(QUICK["DELIVERY_LEASE_MARGIN"])
+WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a soak is; times are in seconds, ``pace`` is the mean time between two signals."""
+
+    results: int = 10_000
+    kills: int = 200
+    faults: float = 0.3
+    pace: float = 4.2
+    # What may arrive by itself once the last signal and the last fault are over.
+    patience: float = 60.0
+    # One in so many results is typed into the form.
+    typed_one_in: int = 20
+    # For what is left once the operator has retried it, and for a process that was told to end.
+    settle_within: float = 240.0
+    end_within: float = 60.0
+
+    @property
+    def typed(self) -> int:
+        """How many results go through the form."""
+        return self.results // self.typed_one_in
+
+
+class Soak:
+    """The parts of one soak, from its seed."""
+
+    def __init__(self, seed: int, size: Size, processes: Processes) -> None:
+        self.seed = seed
+        self.size = size
+        self._processes = processes
+        self._stop = threading.Event()
+        self.keeper = Keeper()
+
+    def draw(self, what: str) -> random.Random:
+        """Random choices about one thing, not shifted by how many are made about another."""
+        return random.Random(f"{self.seed} {what}")
+
+    def run(self, title: str, repeat: str) -> Balance:
+        """All of it; AssertionError where it could not be carried through."""
+        began = time.monotonic()
+        found = Balance(title, repeat)
+        self.start()
+        self.disturb()
+        found.at_the_end_of_faults, before = self.recover()
+        found.broken += self.keeper.stop(self.size.end_within)
+        contents, figures = self.ask("contents"), self.ask("figures")
+        found.restarts = self.keeper.restarts
+        found.requests, found.repeats = figures["requests"], figures["repeats"]
+        found.faults, found.standstill = figures["faults"], before["standstill"]
+        self.reckon(found, contents)
+        found.seconds = time.monotonic() - began
+        return found
+
+    # Before --------------------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Everything that runs, and what is recorded where."""
+        collected = self._processes.manage("collectstatic", "--noinput")
+        arguments = [sys.executable, "-m", "tests.soak.lms", str(self.seed), str(self.size.faults)]
+        self.lms = self._processes.start("lms", arguments)
+        self.lms.wait_for_output(" .\n")
+        self.address = self.lms.output().split()[-2]
+        self.stage = Stage(self.address, self.draw("stage"))
+        assert collected.wait() == 0, collected.output()
+        self.web_address = f"127.0.0.1:{free_port()}"
+        # Its workers hold the port when their parent is killed, so the supervisor ends the whole service first.
+        self.web = self.keeper.keep(self._web, whole_group=True)
+        self.workers = [self.keeper.keep(self._worker) for _number in range(WORKERS)]
+        for kept in self.workers:
+            kept.process.wait_until(lambda kept=kept: stands(kept), "a whole cluster")  # type: ignore[misc]  # bound now
+        self.web.process.wait_for_answer(f"http://{self.web_address}/")
+        self.keeper.begin()
+
+    def _worker(self) -> Process:
+        return self._processes.manage("run_worker", environment=QUICK)
+
+    def _web(self) -> Process:
+        command = ["gunicorn", "lmsbridge.wsgi", "--bind", self.web_address, "--workers", "2"]
+        return self._processes.start("web", [sys.executable, "-m", *command], QUICK)
+
+    # Meanwhile -----------------------------------------------------------------------------------------------------
+
+    def disturb(self) -> None:
+        """Record, kill and fail at the same time, until all is recorded and all kills are done."""
+        deeds = dealt(self.draw("deeds"), self.size.kills, LEASE)
+        pace = Pace(len(deeds) * self.size.pace, self._stop)
+        self.bulk = InBulk(self.stage, self.size.results - self.size.typed)
+        self.form = InTheForm(self.stage, f"http://{self.web_address}", self.size.typed)
+        self.killer = Killer(self.workers, self.web, urlsplit(self.address).port or 0, self.draw("killer"))
+        with ThreadPoolExecutor(3, "soak") as pool:
+            running = [
+                pool.submit(self.bulk.run, pace, self.draw("bulk")),
+                pool.submit(self.form.run, pace),
+                pool.submit(self.killer.run, deeds, self.size.pace, self._stop),
+            ]
+            try:
+                wait(running, return_when=FIRST_EXCEPTION)
+            finally:
+                self._stop.set()
+        for done in running:
+            done.result()
+
+    # Afterwards ----------------------------------------------------------------------------------------------------
+
+    def recover(self) -> tuple[str, Any]:
+        """Without faults and kills, until all is delivered: in words what was left when, and the faults' figures."""
+        before = self.ask("heal")
+        left, states = self.stage.undelivered(), balance.states()
+        by_itself = _nothing_left_within(self.size.patience)
+        rest = self.stage.undelivered()
+        if not by_itself:
+            retry_everything()
+            until(lambda: not self.stage.undelivered(), "all deliveries", self.size.settle_within, every=0.5)
+        waited = {state: count for state, count in states.items() if state != "delivered"}
+        said = f"{left:,} were not delivered yet {waited or ''}; {left - rest:,} went by themselves"
+        return f"{said} within {self.size.patience:g} s, {rest:,} once an operator had retried them", before
+
+    def ask(self, what: str) -> Any:
+        """What the LMSs know of the soak, or are told."""
+        answer = requests.get(f"{self.address}{CONTROL}{what}", timeout=120)
+        answer.raise_for_status()
+        return answer.json()
+
+    def reckon(self, found: Balance, contents: Any) -> None:
+        """Hold everything against everything else, now that nothing runs but the LMSs."""
+        checked = self._processes.manage("check_deliveries", environment=QUICK)
+        if checked.wait(120):
+            found.broken.append(checked.output())
+        found.broken += [*balance.promises(), *self.form.problems()]
+        found.lost, found.twice, wrong = balance.held_against(contents)
+        found.broken += wrong
+        kept = {str(uuid) for uuid in Result.objects.values_list("uuid", flat=True)}
+        if missing := len(set(self.bulk.recorded) - kept):
+            found.broken.append(f"{missing} results were recorded and are not in the database.")
+        found.results = len(kept)
+        form = self.form
+        found.typed = (
+            f"{len(form.answered)} of them typed in; {len(form.unanswered)} forms got no answer, "
+            f"{len(form.refused)} a page that nothing was saved"
+        )
+        found.states, found.delays, found.signals = balance.states(), balance.delays(), self.killer.done
+        self.lms.stop()
+
+
+def stands(kept: Kept) -> bool:
+    """Whether a worker has its cluster."""
+    return roles.is_complete(roles.role_of(kept.process))
+
+
+def _nothing_left_within(seconds: float) -> bool:
+    try:
+        until(lambda: not Stage.undelivered(), "deliveries", seconds, every=0.5)
+    except AssertionError:
+        return False
+    return True
+
+
+def retry_everything() -> None:
+    """What an operator does who sees things left: release what is held, retry the rest."""
+    tasks.release(Delivery.objects.held())
+    tasks.retry(Delivery.objects.exclude(state=Delivery.State.DELIVERED))
