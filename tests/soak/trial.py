@@ -38,7 +38,7 @@ SLOW = 15
 
 @dataclass
 class Outcome:
-    """What a trial showed: the longest that a result waited, and how long the queue held tasks where it was watched."""
+    """What a trial showed: how long a result waited at most, and how long the queue held tasks where watched."""
 
     role: str
     seconds: float = 0.0
