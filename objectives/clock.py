@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.utils import timezone
@@ -29,12 +30,16 @@ class _Look(NamedTuple):
     seconds: float
 
 
+_follows = False
 _last: _Look | None = None
 _said = False
 
 
 def now() -> datetime:
-    """The present moment, by the clock that all hosts share."""
+    """The present moment by the clock that all hosts share; ``OperationalError`` while that was never seen."""
+    if _follows and _last is None:
+        # The first look comes with the connection. Without one nobody knows what time it is.
+        connection.ensure_connection()
     if _last is None:
         return timezone.now()
     # Counted on, not read from the host's clock: that may be set while the process runs.
@@ -43,7 +48,9 @@ def now() -> datetime:
 
 def follow_database() -> None:
     """In this process, go by the database server's clock from now on; it is looked at with each new connection."""
+    global _follows
     connection_created.connect(_look)
+    _follows = True
 
 
 def _look(connection: BaseDatabaseWrapper, **_kwargs: Any) -> None:
@@ -65,6 +72,6 @@ def _say_how_far_off(off: timedelta) -> None:
     _said = True
     logger.warning(
         "This host's clock is %d seconds %s the database server's, by which LMS Bridge goes. Set it right.",
-        abs(off).total_seconds(),
+        round(abs(off).total_seconds()),
         "ahead of" if off > timedelta(0) else "behind",
     )
