@@ -48,7 +48,7 @@ def test_clusters__whose_clocks_are_wrong__send_each_result_once_and_soon(scene:
     for name in STORES[1:]:
         connect(scene.organization, scene.objective, name, {"url": scene.lms.url(name)}, "practice-secret")
     for ahead in (HOUR, -60):
-        processes.manage("run_worker", environment=host(ahead)).wait_for_output("Worker started.")
+        processes.manage("run_worker", environment=host(ahead)).wait_for_output("ready for work")
     for _turn in range(10):
         scene.record(10)
     until(lambda: all_delivered(400), "400 deliveries", within=60)
