@@ -14,6 +14,14 @@ COMPILE = pip compile --quiet --universal --python-version 3.11 --generate-hashe
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links $(UPGRADE)
 # The catalogue's last column brought up to date: make rows WRITE=--write
 WRITE =
+# A soak again: make soak SEED=7 ON=postgresql; without a seed it takes another each time.
+SEED =
+RESULTS = 10000
+KILLS = 200
+FAULTS = 0.3
+TRIALS = 64
+# sqlite or postgresql; left empty, what TEST_DATABASE_URL names.
+ON =
 # The tests' settings, with a database that leaves no file behind.
 UNDER_TEST = DJANGO_SETTINGS_MODULE=tests.settings TEST_DATABASE_URL=sqlite://:memory:
 # What an operator's environment looks like; keys made for this one run.
@@ -23,7 +31,7 @@ IN_PRODUCTION = env -u DEBUG -u OUTBOUND_ALLOWED_NETWORKS ENV_FILE=/dev/null DAT
 	FIELD_KEYS=`$(BIN) -c 'import base64, os; print(base64.urlsafe_b64encode(os.urandom(32)).decode())'` \
 	DJANGO_SETTINGS_MODULE=lmsbridge.settings
 
-.PHONY: help demo demo-reset test test-sqlite test-postgresql coverage bench lock clean runtime development
+.PHONY: help demo demo-reset test test-sqlite test-postgresql coverage bench soak kills lock clean runtime development
 .NOTPARALLEL:
 .PHONY: check lint types contracts templates migrations deployment addresses rows
 
@@ -80,6 +88,13 @@ coverage: development ## run all tests on SQLite and measure branch coverage
 
 bench: development ## measure throughput and print ratios
 	@$(BIN) -m tests.bench $(ARGS)
+
+soak: development ## kill processes and fail LMSs at random for some 20 minutes, then look for what is lost or twice
+	@$(BIN) -m tests.soak $(if $(SEED),--seed $(SEED)) --results $(RESULTS) --kills $(KILLS) --faults $(FAULTS) \
+		$(if $(ON),--on $(ON)) $(ARGS)
+
+kills: development ## kill each kind of process and measure how long results wait
+	@$(BIN) -m tests.soak.kills --trials $(TRIALS) $(if $(ON),--on $(ON)) $(ARGS)
 
 lock: ## refresh the locks from the .in files
 	@sh .ci/uv var/lock-venv $(COMPILE) -o requirements.txt requirements.in
