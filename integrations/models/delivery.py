@@ -42,10 +42,11 @@ def erased() -> dict[str, Any]:
 class DeliveryQuerySet(TenantQuerySet):
     """Deliveries by what is to become of them."""
 
-    def due(self, now: datetime) -> Self:
-        """Queued deliveries whose next attempt has come. Served by the partial index of the table."""
-        # All priorities by name: with them the partial index (lane, priority, next attempt) answers in one step each.
-        return self.filter(state=Delivery.State.QUEUED, priority__in=(NEW, EARLIER), next_attempt_at__lte=now)
+    def due(self, now: datetime, *priorities: int) -> Self:
+        """Queued deliveries whose next attempt has come, of all priorities where none is named."""
+        # Always by name: with them the partial index (lane, priority, next attempt) answers in one step each.
+        wanted = priorities or (NEW, EARLIER)
+        return self.filter(state=Delivery.State.QUEUED, priority__in=wanted, next_attempt_at__lte=now)
 
     def held(self) -> Self:
         """Deliveries that wait for a person or a missing fact."""
