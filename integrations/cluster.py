@@ -74,10 +74,10 @@ class Cluster:
         self.process.wait()
 
     def end(self) -> bool:
-        """Let go, wait for half a minute at most, kill what is left; whether it ended by itself."""
+        """Let go, wait for ``WORKER_GRACE`` seconds at most, kill what is left; whether it ended by itself."""
         self.let_go()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(lifeline.GRACE)
+            self.process.wait(settings.WORKER_GRACE)
         in_time = self.ended
         self.kill()
         return in_time

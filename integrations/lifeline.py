@@ -15,15 +15,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from django.conf import settings
+
 # Names the two ends that a process of the cluster has: "<end to watch>,<end for signs>".
 ENVIRONMENT = "LMS_BRIDGE_LIFELINE"
 # What leaves signs: a worker that takes tasks, the monitor that notes their results, the sentinel that guards them.
 WORKER, MONITOR, SENTINEL = b"w", b"m", b"s"
 ROLES = (WORKER, MONITOR, SENTINEL)
-# Seconds that a cluster which was told to end may take; the leases make what is killed safe.
-GRACE = 30.0
-# After so many seconds more, what is left of a cluster without run_worker ends itself by force.
-ABANDONED = GRACE + 5.0
+# So many seconds after its time to end, what is left of a cluster without run_worker ends itself by force.
+ABANDONED = 5.0
 
 _stopping = threading.Event()
 # When this process last left each sign, and when it saw the line cut (``time.monotonic``).
@@ -66,7 +66,7 @@ def _watch(end: int, then: Callable[[], None] | None) -> None:
     _stopping.set()
     if then is not None:
         then()
-    time.sleep(ABANDONED)
+    time.sleep(settings.WORKER_GRACE + ABANDONED)
     _end_by_force()
 
 
@@ -77,7 +77,7 @@ def look() -> None:
     if ends is None or not select.select([ends[0]], [], [], 0)[0]:
         return
     _cut_at = _cut_at or time.monotonic()
-    if time.monotonic() - _cut_at > ABANDONED:
+    if time.monotonic() - _cut_at > settings.WORKER_GRACE + ABANDONED:
         _end_by_force()
 
 

@@ -313,6 +313,8 @@ if _longest_pump >= WATCHDOG_AFTER:
         f"which is {_longest_pump:g} seconds: a busy worker is silent for so long."
     )
 SIGN_EVERY = WATCHDOG_AFTER / 6
+# What a worker that is told to end may take to finish the request under way; then it is killed, which loses nothing.
+WORKER_GRACE = _positive("WORKER_GRACE", 30)
 # What could not be sent for so long is given up; a person can revive it as long as its content is kept.
 DELIVERY_EXPIRES_DAYS = _days("DELIVERY_EXPIRES_DAYS", 30)
 # How long what was sent and what came back is kept, and for how long each exchange is on record.

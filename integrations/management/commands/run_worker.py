@@ -63,10 +63,10 @@ class Command(BaseCommand):
                 break
             logger.error("The queue's cluster %s; a new one is begun.", why)
             cluster.let_go()
-            self.old.append((cluster, time.monotonic() + lifeline.GRACE))
+            self.old.append((cluster, time.monotonic() + settings.WORKER_GRACE))
             short = time.monotonic() - cluster.started < SHORT_LIFE
             pause = min(max(1.0, 2 * pause), LONGEST_PAUSE) if short else 0.0
-        self.end_old(time.monotonic() + lifeline.GRACE)
+        self.end_old(time.monotonic() + settings.WORKER_GRACE)
 
     def watch(self, cluster: Cluster) -> str:
         """Until the cluster is of no use any more: why. Empty if it is not the cluster but we who shall stop."""
@@ -83,7 +83,7 @@ class Command(BaseCommand):
     def end(self, cluster: Cluster) -> None:
         """End a cluster in good order, if it can."""
         if not cluster.end():
-            logger.warning("The queue's cluster did not end in %.0f seconds and was killed.", lifeline.GRACE)
+            logger.warning("The queue's cluster did not end in %.0f seconds and was killed.", settings.WORKER_GRACE)
 
     def end_old(self, now: float) -> None:
         """Kill what is left of clusters whose time to end by themselves is over at ``now``."""
