@@ -298,7 +298,12 @@ def close_what_was_cut_short(lane: Lane) -> None:
             sentence = _("The sending was cut short and the LMS may have got it. It goes again under its id.")
             _close(attempt, Attempt.Outcome.CUT_SHORT, sentence, None)
             _tried(attempt, alone=True, cut_short=F("cut_short") + (1 if attempt.size == 1 else 0))
-    Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED, cut_short__gte=CUT_SHORT_LIMIT).update(
+            _hold_what_is_always_cut_short(attempt.delivery_pks)
+
+
+def _hold_what_is_always_cut_short(pks: Sequence[int]) -> None:
+    queued = Delivery.objects.filter(pk__in=pks, state=Delivery.State.QUEUED)
+    queued.filter(cut_short__gte=CUT_SHORT_LIMIT).update(
         state=Delivery.State.HELD,
         reason=Delivery.Reason.CRASHES,
         next_attempt_at=None,
