@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -25,7 +27,7 @@ class Balance:
 
     title: str
     repeat: str
-    seconds: float = 0.0
+    took: dict[str, float] = field(default_factory=dict)
     results: int = 0
     typed: str = ""
     states: Mapping[str, int] = field(default_factory=dict)
@@ -40,6 +42,13 @@ class Balance:
     lost: int = 0
     twice: int = 0
     broken: list[str] = field(default_factory=list)
+
+    @contextlib.contextmanager
+    def timed(self, part: str) -> Iterator[None]:
+        """Count the seconds of a part."""
+        began = time.monotonic()
+        yield
+        self.took[part] = time.monotonic() - began
 
     @property
     def passed(self) -> bool:
@@ -60,7 +69,7 @@ class Balance:
             ("started again", f"{self.restarts} times by the supervisor, not counting what the worker began anew"),
             ("longest time without a request", f"{self.standstill:.1f} s, while results were recorded"),
             ("from recording to delivery", _spread(self.delays)),
-            ("took", f"{self.seconds:.0f} s"),
+            ("took", ", ".join(f"{part} {seconds:.0f} s" for part, seconds in self.took.items())),
             ("lost", str(self.lost)),
             ("duplicate ids", str(self.twice)),
             ("invariants broken", str(len(self.broken))),

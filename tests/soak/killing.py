@@ -123,7 +123,8 @@ class Killer:
                 reached.append(process)
         if deed.number == signal.SIGSTOP:
             self._asleep += [(time.monotonic() + deed.seconds, process) for process in reached]
-        self.done[f"{deed.number.name} {deed.role}"] += bool(reached)
+        if reached:
+            self.done[f"{deed.number.name} {deed.role}"] += 1
         return bool(reached)
 
     def having(self, role: str) -> list[psutil.Process]:

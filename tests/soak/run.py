@@ -10,7 +10,6 @@ from __future__ import annotations
 import random
 import sys
 import threading
-import time
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
@@ -84,18 +83,20 @@ class Soak:
 
     def run(self, title: str, repeat: str) -> Balance:
         """All of it; AssertionError where it could not be carried through."""
-        began = time.monotonic()
         found = Balance(title, repeat)
-        self.start()
-        self.disturb()
-        found.at_the_end_of_faults, before = self.recover()
-        found.broken += self.keeper.stop(self.size.end_within)
+        with found.timed("start"):
+            self.start()
+        with found.timed("kills and faults"):
+            self.disturb()
+        with found.timed("recovery"):
+            found.at_the_end_of_faults, before = self.recover()
+        with found.timed("end"):
+            found.broken += self.keeper.stop(self.size.end_within)
         contents, figures = self.ask("contents"), self.ask("figures")
         found.restarts = self.keeper.restarts
         found.requests, found.repeats = figures["requests"], figures["repeats"]
         found.faults, found.standstill = figures["faults"], before["standstill"]
         self.reckon(found, contents)
-        found.seconds = time.monotonic() - began
         return found
 
     # Before --------------------------------------------------------------------------------------------------------
