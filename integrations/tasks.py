@@ -112,12 +112,14 @@ def check() -> str:
 # Nudging -----------------------------------------------------------------------------------------------------------
 
 
-def nudge(task: str = "pump") -> None:
-    """Wake a worker up. Without Redis nobody is: workers look by themselves now and then."""
+def nudge(task: str = "pump") -> bool:
+    """Wake a worker up; whether that went. Without Redis it does not: workers look by themselves now and then."""
     try:
         async_task(f"integrations.tasks.{task}")
     except RedisError as problem:
         logger.warning("No worker could be woken up: %s", type(problem).__name__)
+        return False
+    return True
 
 
 def nudge_lanes(lanes: set[int]) -> None:
@@ -129,7 +131,9 @@ def nudge_lanes(lanes: set[int]) -> None:
 def _nudge_now(lanes: set[int]) -> None:
     wanted = Lane.objects.wanting_nudge(lanes, clock.now())
     for _turn in range(min(wanted, settings.Q_CLUSTER["workers"])):
-        nudge()
+        if not nudge():
+            # Somebody may be waiting for an answer, and Redis may take seconds to give none.
+            break
 
 
 def nudge_mails() -> None:

@@ -18,6 +18,7 @@ pytest_plugins = [
     "tests.scene",
     "tests.smtp",
     "tests.processes",
+    "tests.redis_server",
 ]
 
 

@@ -1,14 +1,14 @@
-"""A TCP relay in front of a server, most often PostgreSQL: it can cut its connections, go away, or stall."""
+"""A TCP relay in front of a server such as PostgreSQL or Redis: it can cut its connections, go away, or stall."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 CHUNK = 65536
 
@@ -136,16 +136,15 @@ class Relay:
         return not self._lost_answer
 
 
-def through(relay: Relay, url: str) -> str:
-    """The same URL with the relay in the server's place."""
-    parts = urlsplit(url)
-    user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
-    return urlunsplit(parts._replace(netloc=f"{user}127.0.0.1:{relay.port}"))
-
-
 @contextlib.contextmanager
-def relay_to(url: str) -> Iterator[tuple[Relay, Mapping[str, str]]]:
-    """A relay to the server of a database URL, and the environment of processes that shall go through it."""
+def relay_to(url: str) -> Iterator[tuple[Relay, str]]:
+    """A relay to the server of this URL, and the URL that leads through it."""
     parts = urlsplit(url)
-    with Relay(parts.hostname or "127.0.0.1", parts.port or 5432) as relay:
-        yield relay, {"DATABASE_URL": through(relay, url)}
+    port = parts.port or {"redis": 6379}.get(parts.scheme, 5432)
+    with Relay(parts.hostname or "127.0.0.1", port) as relay:
+        yield relay, _through(relay, parts)
+
+
+def _through(relay: Relay, parts: SplitResult) -> str:
+    who, at, _host = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{who}{at}127.0.0.1:{relay.port}"))
