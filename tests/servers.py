@@ -72,25 +72,58 @@ def _cluster(binaries: Path, folder: Path, rights: dict[str, Any]) -> None:
         raise ServerDidNotStart(f"initdb failed: {made.stderr.strip()}")
 
 
-def _serve(binaries: Path, folder: Path, port: int, rights: dict[str, Any], durable: bool) -> subprocess.Popen[bytes]:
-    """The server in a session of its own, so that Ctrl-C stops the tests first. ``durable`` survives a power loss."""
-    settings = {
-        "listen_addresses": "127.0.0.1",
-        "port": port,
-        "unix_socket_directories": folder,
-        "max_connections": 200,
-        **({} if durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
-    }
-    with (folder / "log").open("wb") as log:
-        return subprocess.Popen(
-            [binaries / "postgres", "-D", "data", *(f"--{name}={value}" for name, value in settings.items())],
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **rights,
-        )
+class PostgreSQL:
+    """A server of the tests' own on a free port of 127.0.0.1: it may be stopped as by a crash, and started again.
+
+    With ``durable`` it writes as a real one does, for measurements and crashes; without, it may forget.
+    """
+
+    def __init__(self, binaries: Path, folder: Path, *, durable: bool) -> None:
+        self._binaries, self._folder, self._durable = binaries, folder, durable
+        self._rights = _another_user()
+        if self._rights:
+            os.chown(folder, self._rights["user"], self._rights["group"])
+        _cluster(binaries, folder, self._rights)
+        self._port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": self._port,
+            "unix_socket_directories": self._folder,
+            "max_connections": 200,
+            **({} if self._durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
+        }
+        options = [f"--{name}={value}" for name, value in settings.items()]
+        with (self._folder / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [
+                    self._binaries / "postgres",
+                    "-D",
+                    "data",
+                    *(f"--{name}={value}" for name, value in settings.items()),
+                ],
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A session of its own, so that Ctrl-C stops the tests first.
+                start_new_session=True,
+                **self._rights,
+            )
+        _wait(self._server, self.url, self._folder / "log")
+
+    def stop(self, *, immediately: bool = False) -> None:
+        """Stop it in order, or at once as a crash would."""
+        # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
+        orderly = [] if immediately else [signal.SIGINT]
+        for number in (*orderly, signal.SIGQUIT, signal.SIGKILL):
+            if self._server.poll() is None:
+                self._server.send_signal(number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._server.wait(STOP_WITHIN)
 
 
 def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
@@ -104,36 +137,24 @@ def _wait(server: subprocess.Popen[bytes], url: str, log: Path) -> None:
     raise ServerDidNotStart(f"PostgreSQL did not start: {log.read_text(errors='replace')[-2000:]}")
 
 
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    # SIGINT is PostgreSQL's fast shutdown, SIGQUIT its immediate one.
-    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
-        if server.poll() is None:
-            server.send_signal(number)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                server.wait(STOP_WITHIN)
+@contextlib.contextmanager
+def own_postgresql(binaries: Path, *, durable: bool = False) -> Iterator[PostgreSQL]:
+    """Start an empty cluster, and remove it afterwards."""
+    # A short path, since a socket's is limited to about 100 characters.
+    with tempfile.TemporaryDirectory(prefix="lms-bridge-", dir="/tmp", ignore_cleanup_errors=True) as name:
+        server = PostgreSQL(binaries, Path(name), durable=durable)
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @contextlib.contextmanager
 def throwaway_postgresql(binaries: Path, *, durable: bool = False) -> Iterator[str]:
-    """Start an empty cluster on a free port of 127.0.0.1; yields the URL of its maintenance database.
-
-    With ``durable`` it writes as a real one does, for measurements; without, it forgets all at a power loss.
-    """
-    rights = _another_user()
-    # A short path, since a socket's is limited to about 100 characters.
-    with tempfile.TemporaryDirectory(prefix="lms-bridge-", dir="/tmp", ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        if rights:
-            os.chown(folder, rights["user"], rights["group"])
-        _cluster(binaries, folder, rights)
-        port = free_port()
-        server = _serve(binaries, folder, port, rights, durable)
-        try:
-            url = f"postgres://postgres@127.0.0.1:{port}/postgres"
-            _wait(server, url, folder / "log")
-            yield url
-        finally:
-            _stop(server)
+    """As ``own_postgresql``; yields the URL of its maintenance database."""
+    with own_postgresql(binaries, durable=durable) as server:
+        yield server.url
 
 
 def _run(command: list[str], url: str) -> int:
