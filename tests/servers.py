@@ -99,12 +99,7 @@ class PostgreSQL:
         options = [f"--{name}={value}" for name, value in settings.items()]
         with (self._folder / "log").open("ab") as log:
             self._server = subprocess.Popen(
-                [
-                    self._binaries / "postgres",
-                    "-D",
-                    "data",
-                    *(f"--{name}={value}" for name, value in settings.items()),
-                ],
+                [self._binaries / "postgres", "-D", "data", *options],
                 cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
