@@ -41,6 +41,7 @@ def start(*arguments: str, **values: str) -> subprocess.CompletedProcess[str]:
         ({"SECRET_KEY": "django-insecure-" + "x" * 50}, "Set SECRET_KEY"),
         ({"FIELD_KEYS": "-"}, "Set FIELD_KEYS"),
         ({"FIELD_KEYS": "short"}, "FIELD_KEYS is not usable"),
+        ({"WATCHDOG_AFTER": "60"}, "WATCHDOG_AFTER must be above"),
         ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS must name"),
         ({"PUBLIC_URL": "bridge.example.com"}, "PUBLIC_URL must be"),
         ({"PUBLIC_URL": "https://user:pw@bridge.example.com"}, "PUBLIC_URL must be"),
