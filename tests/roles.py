@@ -47,6 +47,11 @@ def is_complete(roles: dict[str, list[psutil.Process]], workers: int = 2) -> boo
     return len(roles["workers"]) == workers and all(len(roles[role]) == 1 for role in ROLES if role != "workers")
 
 
+def stands(worker: Process) -> bool:
+    """Whether a ``run_worker`` has its whole cluster, with as many workers as by default."""
+    return is_complete(role_of(worker))
+
+
 def busy(workers: Sequence[psutil.Process], port: int) -> list[psutil.Process]:
     """Those of the workers that have a connection to this port, so that they are in a request just now."""
     return [worker for worker in workers if port in _ports(worker)]

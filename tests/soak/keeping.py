@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 from tests.polling import until
 from tests.processes import Process
@@ -43,10 +44,15 @@ class Kept:
         for process in self.earlier:
             try:
                 # What outlives its parent for a while finishes a request, or waits until it is ended by force.
-                until(lambda process=process: not process.family(), "its processes", within)  # type: ignore[misc]
+                until(partial(is_gone, process), "its processes", within)
             except AssertionError:
                 found.append(f"{process.name} {process.pid} was over, and left {process.kill()}.")
         return found
+
+
+def is_gone(process: Process) -> bool:
+    """Whether nothing of a process is left, neither itself nor what it started."""
+    return not process.family()
 
 
 class Keeper:

@@ -1,4 +1,4 @@
-"""How soon each kind of process recovers: ``make kills``, ``python -m tests.soak.kills --trials 64 --on postgresql``.
+"""How long results wait when a process is killed: ``make kills``, ``python -m tests.soak.kills --trials 64``.
 
 Every trial is a small installation of its own, with the times of production. One process of a role gets SIGKILL,
 results are recorded at once and for ten seconds more, and the time is that which one of them waited at most for its
@@ -10,18 +10,19 @@ they mostly wait.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
-from statistics import median
+from pathlib import Path
 
-from tests.processes import BASE
-from tests.soak.databases import Fresh, add_choice, databases
-from tests.soak.trial import Outcome
+from tests.processes import BASE, Processes
+from tests.soak.databases import Fresh, add_choice, databases, prepare
+from tests.soak.outcome import Outcome, rendered
 
 ROLES = (
     "run_worker",
@@ -33,8 +34,6 @@ ROLES = (
     "busy worker",
     "whole group",
 )
-LIMIT = 120.0
-HEAD = ("role", "trials", "median", "longest", "lost", "twice", "told again", "queue empty after", "")
 
 
 def arguments() -> argparse.Namespace:
@@ -43,6 +42,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--trials", type=int, default=64, help="how many, dealt out evenly to the roles")
     parser.add_argument("--parallel", type=int, default=6, help="how many at the same time")
     parser.add_argument("--only", default="", help=f"some of these, separated by commas: {', '.join(ROLES)}")
+    # What this starts itself for each trial: one of this role, on the empty database of TEST_DATABASE_URL.
+    parser.add_argument("--one", choices=ROLES, help=argparse.SUPPRESS)
     add_choice(parser)
     found = parser.parse_args()
     found.roles = [role for role in found.only.split(",") if role] or list(ROLES)
@@ -51,66 +52,76 @@ def arguments() -> argparse.Namespace:
     return found
 
 
-def trial(role: str, fresh: Fresh) -> Outcome:
-    """Carry one out in a process of its own; one that broke is an outcome with that problem."""
-    with fresh() as url:
+def one(role: str) -> None:
+    """Carry a trial out in this process, and say in a line of JSON what it showed."""
+    prepare(os.environ["TEST_DATABASE_URL"])
+    from tests.soak.trial import Trial
+
+    with tempfile.TemporaryDirectory(prefix="lms-bridge-kills-") as folder:
+        processes = Processes(Path(folder))
+        try:
+            found = Trial(role, processes).run()
+            if not found.passed:
+                sys.stderr.write("\n".join(process.output() for process in processes.started))
+        finally:
+            for process in reversed(processes.started):
+                process.kill()
+    sys.stdout.write(json.dumps(dataclasses.asdict(found)) + "\n")
+
+
+class Trials:
+    """Trials side by side, each in a process and on a database of its own."""
+
+    def __init__(self, fresh: Fresh) -> None:
+        self._fresh = fresh
+        self._running: set[subprocess.Popen[str]] = set()
+
+    def run(self, role: str) -> Outcome:
+        """One of them; where it broke, an outcome that says so."""
+        with self._fresh() as url:
+            code, output, errors = self._communicate(role, url)
+        found = Outcome(**json.loads(output.splitlines()[-1])) if code == 0 else Outcome(role, problems=["It broke."])
+        sys.stderr.write(f"{role}: {found.seconds:.1f} s\n")
+        if not found.passed:
+            sys.stderr.write(f"{errors[-20_000:]}\n")
+        return found
+
+    def _communicate(self, role: str, url: str) -> tuple[int, str, str]:
+        command = [sys.executable, "-m", "tests.soak.kills", "--one", role]
         environment = {**os.environ, "TEST_DATABASE_URL": url}
-        command = [sys.executable, "-m", "tests.soak.trial", role]
-        with subprocess.Popen(
-            command, cwd=BASE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        ) as process:
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, cwd=BASE, env=environment, stdout=pipe, stderr=pipe, text=True) as process:
+            self._running.add(process)
             try:
                 output, errors = process.communicate()
             finally:
-                process.terminate()
-    found = Outcome(**json.loads(output)) if process.returncode == 0 else Outcome(role, problems=["It broke."])
-    sys.stderr.write(f"{role}: {found.seconds:.1f} s\n")
-    if found.problems:
-        sys.stderr.write(f"{errors[-20_000:]}\n")
-    return found
+                self._running.remove(process)
+        return process.returncode, output, errors
 
-
-def passed(found: Outcome) -> bool:
-    """Whether it recovered in time, with nothing lost, there twice or broken."""
-    return found.seconds <= LIMIT and not (found.lost or found.twice or found.problems)
-
-
-def rendered(outcomes: Sequence[Outcome]) -> str:
-    """The table, role by role, and what was wrong."""
-    present = [role for role in ROLES if any(one.role == role for one in outcomes)]
-    rows = [HEAD, *(_row([one for one in outcomes if one.role == role]) for role in present)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
-    rows.insert(1, tuple("-" * width for width in widths))
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    lines += [f"{one.role}: {problem}" for one in outcomes for problem in one.problems]
-    return "\n".join(lines)
-
-
-def _row(outcomes: Sequence[Outcome]) -> tuple[str, ...]:
-    seconds = [one.seconds for one in outcomes]
-    queues = [one.queue for one in outcomes if one.queue is not None]
-    return (
-        outcomes[0].role,
-        str(len(outcomes)),
-        f"{median(seconds):.1f} s",
-        f"{max(seconds):.1f} s",
-        str(sum(one.lost for one in outcomes)),
-        str(sum(one.twice for one in outcomes)),
-        str(sum(one.again for one in outcomes)),
-        f"{max(queues):.0f} s at most" if queues else "",
-        "ok" if all(map(passed, outcomes)) else "FAILED",
-    )
+    def end(self) -> None:
+        """Let those that run clean up and end."""
+        for process in list(self._running):
+            process.terminate()
 
 
 def main() -> int:
     """Carry them out, print the table; 1 if one did not pass."""
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(1))
     wanted = arguments()
+    if wanted.one:
+        one(wanted.one)
+        return 0
     roles = [wanted.roles[number % len(wanted.roles)] for number in range(wanted.trials)]
     with databases(wanted.on) as fresh, ThreadPoolExecutor(wanted.parallel) as pool:
-        outcomes = list(pool.map(lambda role: trial(role, fresh), roles))
+        trials = Trials(fresh)
+        try:
+            outcomes = list(pool.map(trials.run, roles))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            trials.end()
+            raise
     sys.stdout.write(f"Kills on {wanted.on}, times of production\n\n{rendered(outcomes)}\n")
-    return 0 if all(map(passed, outcomes)) else 1
+    return 0 if all(one.passed for one in outcomes) else 1
 
 
 if __name__ == "__main__":

@@ -90,13 +90,11 @@ class InTheForm:
             for number in range(self._count):
                 if not pace.wait_for(number / self._count):
                     return
-                when = self._first + timedelta(seconds=number)
-                try:
+                # An answer may be lost at any moment, while signing in too.
+                with contextlib.suppress(requests.RequestException):
                     signed_in = signed_in or self._sign_in(browser)
                     if signed_in:
-                        self._submit(browser, when)
-                except requests.RequestException:
-                    self.unanswered.add(when)
+                        self._submit(browser, self._first + timedelta(seconds=number))
 
     def _sign_in(self, browser: requests.Session) -> bool:
         browser.get(f"{self._address}/admin/login/", timeout=PATIENCE)

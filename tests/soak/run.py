@@ -1,4 +1,4 @@
-"""One soak: processes, records, kills and faults at the same time; then the reckoning.
+"""One soak: recording, kills and faults at the same time; then the reckoning.
 
 When the last kill and the last fault are over, a lane that was failing may still wait for up to an hour, as is right
 for an LMS that fails. What the sweep brings about by itself in ``Size.patience`` seconds is counted; then the rest is
@@ -12,6 +12,7 @@ import sys
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,7 +27,7 @@ from tests.processes import Process, Processes
 from tests.servers import free_port
 from tests.soak import balance
 from tests.soak.balance import Balance
-from tests.soak.keeping import Keeper, Kept
+from tests.soak.keeping import Keeper
 from tests.soak.killing import Killer, dealt
 from tests.soak.lms import CONTROL
 from tests.soak.recording import InBulk, InTheForm, Pace
@@ -40,6 +41,7 @@ QUICK = {
     "DELIVERY_SLICE": "3",
     "SWEEP_EVERY": "2",
     "WATCHDOG_AFTER": "8",
+    "WORKER_GRACE": "5",
 }
 LEASE = 2 * float(QUICK["OUTBOUND_DEADLINE"]) + float(QUICK["DELIVERY_LEASE_MARGIN"])
 WORKERS = 2
@@ -87,9 +89,10 @@ class Soak:
         with found.timed("start"):
             self.start()
         with found.timed("kills and faults"):
-            self.disturb()
+            found.broken += self.disturb()
+        before = self.ask("heal")
         with found.timed("recovery"):
-            found.at_the_end_of_faults, before = self.recover()
+            found.at_the_end_of_faults = self.recover(found.broken)
         with found.timed("end"):
             found.broken += self.keeper.stop(self.size.end_within)
         contents, figures = self.ask("contents"), self.ask("figures")
@@ -115,7 +118,7 @@ class Soak:
         self.web = self.keeper.keep(self._web, whole_group=True)
         self.workers = [self.keeper.keep(self._worker) for _number in range(WORKERS)]
         for kept in self.workers:
-            kept.process.wait_until(lambda kept=kept: stands(kept), "a whole cluster")  # type: ignore[misc]  # bound now
+            kept.process.wait_until(partial(roles.stands, kept.process), "a whole cluster")
         self.web.process.wait_for_answer(f"http://{self.web_address}/")
         self.keeper.begin()
 
@@ -128,8 +131,8 @@ class Soak:
 
     # Meanwhile -----------------------------------------------------------------------------------------------------
 
-    def disturb(self) -> None:
-        """Record, kill and fail at the same time, until all is recorded and all kills are done."""
+    def disturb(self) -> list[str]:
+        """Record, kill and fail at the same time, until all is recorded and all kills are done; what went wrong."""
         deeds = dealt(self.draw("deeds"), self.size.kills, LEASE)
         pace = Pace(len(deeds) * self.size.pace, self._stop)
         self.bulk = InBulk(self.stage, self.size.results - self.size.typed)
@@ -145,23 +148,23 @@ class Soak:
                 wait(running, return_when=FIRST_EXCEPTION)
             finally:
                 self._stop.set()
-        for done in running:
-            done.result()
+        return [f"{type(problem).__name__}: {problem}" for done in running if (problem := done.exception())]
 
     # Afterwards ----------------------------------------------------------------------------------------------------
 
-    def recover(self) -> tuple[str, Any]:
-        """Without faults and kills, until all is delivered: in words what was left when, and the faults' figures."""
-        before = self.ask("heal")
-        left, states = self.stage.undelivered(), balance.states()
-        by_itself = _nothing_left_within(self.size.patience)
+    def recover(self, broken: list[str]) -> str:
+        """Without faults and kills, until all is delivered: in words what was left when; in ``broken`` what stays."""
+        states = balance.states()
+        left = self.stage.undelivered()
+        waiting = {state: count for state, count in states.items() if state != "delivered"}
+        if _nothing_left_within(self.size.patience):
+            return f"{left:,} were left {waiting or ''}, and all went by themselves"
         rest = self.stage.undelivered()
-        if not by_itself:
-            retry_everything()
-            until(lambda: not self.stage.undelivered(), "all deliveries", self.size.settle_within, every=0.5)
-        waited = {state: count for state, count in states.items() if state != "delivered"}
-        said = f"{left:,} were not delivered yet {waited or ''}; {left - rest:,} went by themselves"
-        return f"{said} within {self.size.patience:g} s, {rest:,} once an operator had retried them", before
+        retry_everything()
+        if not _nothing_left_within(self.size.settle_within):
+            broken.append(f"Not everything was delivered in the end: {balance.states()}.")
+        by_themselves = f"{left - rest:,} went by themselves within {self.size.patience:g} s"
+        return f"{left:,} were left {waiting}; {by_themselves}, {rest:,} were retried by an operator"
 
     def ask(self, what: str) -> Any:
         """What the LMSs know of the soak, or are told."""
@@ -188,11 +191,6 @@ class Soak:
         )
         found.states, found.delays, found.signals = balance.states(), balance.delays(), self.killer.done
         self.lms.stop()
-
-
-def stands(kept: Kept) -> bool:
-    """Whether a worker has its cluster."""
-    return roles.is_complete(roles.role_of(kept.process))
 
 
 def _nothing_left_within(seconds: float) -> bool:
