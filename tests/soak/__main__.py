@@ -15,6 +15,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 from tests.soak.databases import add_choice, databases, prepare
@@ -32,6 +33,11 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def say(sentence: str) -> None:
+    """What is going on, beside the balance."""
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {sentence}\n")
+
+
 def soak(wanted: argparse.Namespace, folder: Path) -> bool:
     """Carry it through, print the balance; whether it passed."""
     from django.db import connections
@@ -43,11 +49,10 @@ def soak(wanted: argparse.Namespace, folder: Path) -> bool:
     processes = Processes(folder)
     size = Size(wanted.results, wanted.kills, wanted.faults, wanted.pace)
     try:
-        found = Soak(wanted.seed, size, processes).run(
-            f"Soak on {wanted.on}, seed {wanted.seed}", f"make soak {said}"
-        )
+        title = f"Soak on {wanted.on}, seed {wanted.seed}"
+        found = Soak(wanted.seed, size, processes, say).run(title, f"make soak {said}")
     except BaseException:
-        sys.stderr.write(f"The soak broke. Repeat it with: make soak {said}\n")
+        say(f"The soak broke. Repeat it with: make soak {said}")
         raise
     finally:
         for process in reversed(processes.started):
@@ -61,7 +66,7 @@ def main() -> int:
     """0 if the balance is as promised; the processes' output is kept where it is not."""
     signal.signal(signal.SIGTERM, lambda *_signal: sys.exit(1))
     wanted = arguments()
-    sys.stderr.write(f"Seed {wanted.seed} on {wanted.on}.\n")
+    say(f"Seed {wanted.seed} on {wanted.on}.")
     folder = Path(tempfile.mkdtemp(prefix="lms-bridge-soak-"))
     passed = False
     try:
@@ -72,7 +77,7 @@ def main() -> int:
         if passed:
             shutil.rmtree(folder)
         else:
-            sys.stderr.write(f"What the processes said is in {folder}.\n")
+            say(f"What the processes said is in {folder}.")
     return 0 if passed else 1
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import random
 import sys
 import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -72,10 +73,13 @@ class Size:
 class Soak:
     """The parts of one soak, from its seed."""
 
-    def __init__(self, seed: int, size: Size, processes: Processes) -> None:
+    def __init__(
+        self, seed: int, size: Size, processes: Processes, say: Callable[[str], object] = lambda sentence: None
+    ) -> None:
         self.seed = seed
         self.size = size
         self._processes = processes
+        self._say = say
         self._stop = threading.Event()
         self.keeper = Keeper()
 
@@ -145,10 +149,16 @@ class Soak:
                 pool.submit(self.killer.run, deeds, self.size.pace, self._stop),
             ]
             try:
-                wait(running, return_when=FIRST_EXCEPTION)
+                while not is_over(running):
+                    self._say(self.progress())
             finally:
                 self._stop.set()
         return [f"{type(problem).__name__}: {problem}" for done in running if (problem := done.exception())]
+
+    def progress(self) -> str:
+        """How far it is."""
+        left, signals = self.stage.undelivered(), self.killer.done.total()
+        return f"{len(self.bulk.recorded):,} results recorded, {left:,} deliveries under way, {signals} signals."
 
     # Afterwards ----------------------------------------------------------------------------------------------------
 
@@ -191,6 +201,12 @@ class Soak:
         )
         found.states, found.delays, found.signals = balance.states(), balance.delays(), self.killer.done
         self.lms.stop()
+
+
+def is_over(running: Sequence[Future[None]]) -> bool:
+    """Wait for a minute at most; whether all are done or one has failed."""
+    done, left = wait(running, timeout=60, return_when=FIRST_EXCEPTION)
+    return not left or any(one.exception() for one in done)
 
 
 def _nothing_left_within(seconds: float) -> bool:
