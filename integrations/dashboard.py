@@ -93,18 +93,18 @@ def _configurations(request: HttpRequest, now: datetime) -> QuerySet[Any]:
     organization = access_of(request).organization
     if organization is not None:
         rows = rows.filter(organization=organization)
-    of_this = Delivery.objects.filter(configuration=OuterRef("pk")).order_by()
+    of_this = Delivery.objects.filter(configuration=OuterRef("pk")).order_by("-pk")
     # Each number reads a partial index that holds nothing but what it counts, and the oldest is the first of one.
-    queued = Delivery.objects.filter(lane=OuterRef("lane__pk"), state=Delivery.State.QUEUED).order_by()
-    today = of_this.filter(state=Delivery.State.DELIVERED, delivered_at__gte=midnight(now))
+    queued = Delivery.objects.filter(lane=OuterRef("lane__pk"), state=Delivery.State.QUEUED).order_by("created_at")
+    today = of_this.filter(state=Delivery.State.DELIVERED, delivered_at__gte=midnight(now)).order_by("delivered_at")
     worst_first = Case(
         When(lane__status__in=IN_TROUBLE, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     counted: QuerySet[Any] = rows.annotate(
         delivered=CappedCount(today.values("pk")[: CAP + 1]),
         queued=CappedCount(queued.values("pk")[: CAP + 1]),
-        failing=CappedCount(queued.filter(attempts__gt=0).values("pk")[: CAP + 1]),
-        oldest=Subquery(queued.order_by("created_at").values("created_at")[:1]),
+        failing=CappedCount(queued.filter(attempts__gt=0).order_by("-pk").values("pk")[: CAP + 1]),
+        oldest=Subquery(queued.values("created_at")[:1]),
         held=CappedCount(of_this.filter(state=Delivery.State.HELD).values("pk")[: CAP + 1]),
         rejected=CappedCount(of_this.filter(state=Delivery.State.REJECTED).values("pk")[: CAP + 1]),
     )

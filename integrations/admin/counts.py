@@ -12,7 +12,11 @@ from integrations.models import Attachment, Delivery
 
 
 class CappedCount(Subquery):
-    """How many rows a correlated query finds, counted only as far as its slice goes."""
+    """How many rows a correlated query finds, counted only as far as its slice goes.
+
+    Give it the order of an index. Without one PostgreSQL reads the whole table for each configuration that has no
+    such rows, where another one has most of them.
+    """
 
     template = "(SELECT COUNT(*) FROM (%(subquery)s) AS capped)"
     output_field = IntegerField()
@@ -26,12 +30,12 @@ def with_counts(configurations: QuerySet[Any]) -> QuerySet[Any]:
     used = Attachment.objects.filter(configuration=OuterRef("pk")).order_by().values("configuration")
     counted: QuerySet[Any] = configurations.annotate(
         used_by=Coalesce(Subquery(used.annotate(number=Count("pk")).values("number")), 0),
-        queued=_capped(Delivery.objects.filter(lane=OuterRef("lane__pk"), state="queued")),
-        held=_capped(Delivery.objects.filter(configuration=OuterRef("pk"), state="held")),
-        rejected=_capped(Delivery.objects.filter(configuration=OuterRef("pk"), state="rejected")),
+        queued=_capped(Delivery.objects.filter(lane=OuterRef("lane__pk"), state="queued").order_by("created_at")),
+        held=_capped(Delivery.objects.filter(configuration=OuterRef("pk"), state="held").order_by("-pk")),
+        rejected=_capped(Delivery.objects.filter(configuration=OuterRef("pk"), state="rejected").order_by("-pk")),
     )
     return counted
 
 
 def _capped(deliveries: QuerySet[Any]) -> CappedCount:
-    return CappedCount(deliveries.order_by().values("pk")[: CAP + 1])
+    return CappedCount(deliveries.values("pk")[: CAP + 1])
