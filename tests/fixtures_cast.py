@@ -109,6 +109,8 @@ def tenant(name: str, mark: str) -> Tenant:
     make.contact(organization, f"{mark}-contact@example.com")
     make.mail(configuration, incident=incident)
     make.job(organization)
+    story = make.story(organization, objective=objective)
+    make.play(make.share(story, configuration), result.participant)
     found = Tenant(organization, mark)
     mark_rows(Lane.objects.filter(configuration=configuration), mark)
     for model in tenant_models():

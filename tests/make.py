@@ -12,6 +12,8 @@ from django.utils import timezone
 from integrations.models import Attachment, Attempt, Contact, Delivery, Incident, LMSConfiguration, Mail
 from objectives.models import Job, Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
+from stories import publishing
+from stories.models import Option, Play, Scene, Share, Story
 
 PASSWORD = "correct horse battery staple"
 KEY_SECRET = "practice-secret"
@@ -149,3 +151,46 @@ def mail(of: LMSConfiguration, kind: str = "opening", **values: Any) -> Mail:
 def job(of: Organization, kind: str = "retry", **values: Any) -> Job:
     """A job that waits for a worker."""
     return Job.objects.create(organization=of, kind=kind, **{"title": "Retry what failed"} | values)
+
+
+def draft(of: Organization, title: str = "Fire in the warehouse", *, scenes: int = 0, **values: Any) -> Story:
+    """A story that nobody can play yet, with so many scenes of a heading and a text."""
+    found = Story.objects.create(organization=of, title=title, **values)
+    for number in range(1, scenes + 1):
+        scene(found, f"Scene {number}")
+    return found
+
+
+def scene(of: Story, heading: str = "The alarm", **values: Any) -> Scene:
+    """A scene with a text, after those that the story has."""
+    sound = {"position": of.scenes.count(), "text": "Everybody **leaves** by the nearest exit."}
+    return Scene.objects.create(story=of, heading=heading, **sound | values)
+
+
+def question(of: Story, *wrong: str, right: tuple[str, ...] = ("Leave",), **values: Any) -> Scene:
+    """A scene with a question of which the answers ``right`` are right, and one or more that are not."""
+    kind = Scene.QuestionKind.SINGLE if len(right) == 1 else Scene.QuestionKind.MULTIPLE
+    sound = {"question": "What do you do?", "question_kind": kind, "feedback_right": "Yes.", "feedback_wrong": "No."}
+    found = scene(of, **{"heading": "Your turn"} | sound | values)
+    for position, text in enumerate([*right, *(wrong or ("Wait",))]):
+        Option.objects.create(scene=found, position=position, text=text, is_right=text in right)
+    return found
+
+
+def story(of: Organization, title: str = "Fire in the warehouse", **values: Any) -> Story:
+    """A published story of two scenes, the second with a question."""
+    found = draft(of, title, scenes=1, **values)
+    question(found)
+    publishing.publish(found)
+    return found
+
+
+def share(of: Story, configuration: LMSConfiguration | None = None, **values: Any) -> Share:
+    """A link to the story; ``token()`` of it is the token."""
+    return Share.objects.create(story=of, configuration=configuration, **values)
+
+
+def play(of: Share, who: Participant | None = None, **values: Any) -> Play:
+    """A play of the story's latest version that has only begun."""
+    sound = {"version": of.story.latest_version, "token_hash": f"{next(_numbers):064x}", "participant": who}
+    return Play.objects.create(share=of, **sound | values)

@@ -33,6 +33,14 @@ class Migration(migrations.Migration):
                 ),
                 ("is_active", models.BooleanField(default=True, verbose_name="active")),
                 (
+                    "open_stories",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Learners may play without an LMS by giving their e-mail address.",
+                        verbose_name="open stories",
+                    ),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(default=objectives.clock.now, editable=False, verbose_name="created"),
                 ),

@@ -29,6 +29,11 @@ class Organization(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     plan = models.CharField(_("plan"), max_length=20, choices=Plan, default=default_plan)
     is_active = models.BooleanField(_("active"), default=True)
+    open_stories = models.BooleanField(
+        _("open stories"),
+        default=False,
+        help_text=_("Learners may play without an LMS by giving their e-mail address."),
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     class Meta:
