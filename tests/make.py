@@ -192,5 +192,5 @@ def share(of: Story, configuration: LMSConfiguration | None = None, **values: An
 
 def play(of: Share, who: Participant | None = None, **values: Any) -> Play:
     """A play of the story's latest version that has only begun."""
-    sound = {"version": of.story.latest_version, "token_hash": f"{next(_numbers):064x}", "participant": who}
+    sound = {"version": of.story.latest_version, "participant": who}
     return Play.objects.create(share=of, **sound | values)

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+import base64
+import uuid
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from objectives import clock
 from objectives.models import Participant, Result
 from objectives.scoping import TenantModel, TenantQuerySet
-from stories.models.share import Share
+from stories.models.share import Share, hash_of
 from stories.models.story import StoryVersion
+
+
+class PlayQuerySet(TenantQuerySet):
+    """Plays, and finding one by what the learner's page holds."""
+
+    def find(self, token: str) -> Play | None:
+        """The play with this token, with all that its pages show; ``None`` for any other text."""
+        rows = self.select_related("version", "participant", "share__story", "share__organization")
+        found: Play | None = rows.select_related("share__configuration").filter(token_hash=hash_of(token)).first()
+        return found
+
+    def unfinished(self) -> Self:
+        """Plays that can go on."""
+        return self.filter(finished_at__isnull=True)
 
 
 class Play(TenantModel):
@@ -26,6 +43,7 @@ class Play(TenantModel):
     participant = models.ForeignKey(
         Participant, on_delete=models.PROTECT, null=True, related_name="plays", verbose_name=_("participant")
     )
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     answers = models.JSONField(
         _("answers"), default=dict, editable=False, help_text=_("Per scene id: the chosen options' ids.")
@@ -33,7 +51,8 @@ class Play(TenantModel):
     position = models.PositiveIntegerField(
         _("furthest scene"), default=0, help_text=_("Counted from 0, in the order of the version.")
     )
-    started_at = models.DateTimeField(_("started"), default=clock.now, editable=False)
+    opened_at = models.DateTimeField(_("opened"), default=clock.now, editable=False)
+    started_at = models.DateTimeField(_("started"), null=True, editable=False)
     active_at = models.DateTimeField(_("last active"), default=clock.now, editable=False)
     seconds = models.PositiveIntegerField(_("seconds spent"), default=0)
     finished_at = models.DateTimeField(_("finished"), null=True)
@@ -45,7 +64,7 @@ class Play(TenantModel):
         Result, on_delete=models.PROTECT, null=True, related_name="play", verbose_name=_("result")
     )
 
-    objects = TenantQuerySet.as_manager()
+    objects = PlayQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]
@@ -65,7 +84,14 @@ class Play(TenantModel):
         if not self.organization_id:
             self.organization_id = self.share.organization_id
         self.check_organization()
+        if not self.token_hash:
+            self.token_hash = hash_of(self.token())
         super().save(*args, **kwargs)
+
+    def token(self) -> str:
+        """What the learner's page proves itself with: 256 bits, the same in every tab, kept nowhere."""
+        digest = salted_hmac("stories.play", self.uuid.hex, algorithm="sha256").digest()
+        return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
     @property
     def score_scaled(self) -> Decimal | None:
