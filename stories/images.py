@@ -7,9 +7,8 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.core.files.base import ContentFile
+from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
-from django.core.files.uploadedfile import UploadedFile
 from django.http import FileResponse, Http404, HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
@@ -38,7 +37,7 @@ class ImageField(forms.FileField):
         file = super().to_python(data)
         return None if file is None else self._made_anew(file)
 
-    def _made_anew(self, file: UploadedFile) -> ContentFile[bytes]:
+    def _made_anew(self, file: File[Any]) -> ContentFile[bytes]:
         if (file.size or 0) > LARGEST_FILE:
             raise self._refused("too_large")
         try:
