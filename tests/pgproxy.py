@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 from urllib.parse import SplitResult, urlsplit, urlunsplit
@@ -13,25 +14,47 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 CHUNK = 65536
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Trap:
+    """A connection ends with these words of its client, if it sent certain others before."""
+
+    words: bytes
+    after: bytes
+    reaches: bool
+
+
 class _Pair:
     """One client's connection and the one to the server that belongs to it."""
 
     def __init__(self, relay: Relay, client: socket.socket, server: socket.socket) -> None:
         self.relay, self.client, self.server = relay, client, server
-        self.cut_at_answer = False
-        threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
-        threading.Thread(target=self._carry, args=(server, client), daemon=True).start()
+        self.armed: Trap | None = None
+        self.trapped = False
+        threading.Thread(target=self._carry, args=(client, server, self.passes_on), daemon=True).start()
+        threading.Thread(target=self._carry, args=(server, client, self.passes_back), daemon=True).start()
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
+    def _carry(self, source: socket.socket, target: socket.socket, passes: Callable[[bytes], bool]) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(CHUNK):
                 self.relay.flowing.wait()
-                if source is self.server and self.cut_at_answer:
+                if not passes(data):
                     break
-                if source is self.client and self.relay.is_to_lose_the_answer_to(data):
-                    self.cut_at_answer = True
                 target.sendall(data)
         self.cut()
+
+    def passes_on(self, data: bytes) -> bool:
+        """Whether the server may have what the client says."""
+        trap = self.relay.trap
+        if trap is not None and trap.after in data:
+            self.armed = trap
+        if self.armed is None or self.armed.words not in data or not self.relay.springs(self.armed):
+            return True
+        self.trapped = True
+        return self.armed.reaches
+
+    def passes_back(self, _data: bytes) -> bool:
+        """Whether the client may have what the server says."""
+        return not self.trapped
 
     def cut(self) -> None:
         """End both connections, whatever is under way."""
@@ -50,7 +73,7 @@ class Relay:
         self._lock = threading.Lock()
         self._pairs: set[_Pair] = set()
         self._listener: socket.socket | None = None
-        self._lost_answer = b""
+        self.trap: Trap | None = None
         self.port = 0
         self.cuts = 0
         self.flowing = threading.Event()
@@ -118,22 +141,19 @@ class Relay:
         """Pass on what was held back, and all that comes."""
         self.flowing.set()
 
-    def lose_the_answer_to(self, words: bytes) -> None:
-        """When a client next sends these words they reach the server, but the connection ends before its answer."""
-        self._lost_answer = words
+    def set_trap(self, words: bytes, *, after: bytes, reaches: bool) -> None:
+        """Once, end the connection of the next client that sends these words after those others.
 
-    def is_to_lose_the_answer_to(self, data: bytes) -> bool:
-        """Whether this is what ``lose_the_answer_to`` waits for; true once."""
+        With ``reaches`` the words reach the server, whose answer is lost; without, they are lost themselves.
+        """
+        self.trap = Trap(words, after, reaches)
+
+    def springs(self, trap: Trap) -> bool:
+        """Whether this trap is still set; from now on it is not."""
         with self._lock:
-            found = bool(self._lost_answer) and self._lost_answer in data
-            if found:
-                self._lost_answer = b""
+            found = self.trap is trap
+            self.trap = None if found else self.trap
         return found
-
-    @property
-    def lost_the_answer(self) -> bool:
-        """Whether what ``lose_the_answer_to`` waits for has come."""
-        return not self._lost_answer
 
 
 @contextlib.contextmanager

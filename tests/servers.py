@@ -84,14 +84,14 @@ class PostgreSQL:
         if self._rights:
             os.chown(folder, self._rights["user"], self._rights["group"])
         _cluster(binaries, folder, self._rights)
-        self._port = free_port()
-        self.url = f"postgres://postgres@127.0.0.1:{self._port}/postgres"
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
 
     def start(self) -> None:
         """Start it and wait until it answers."""
         settings = {
             "listen_addresses": "127.0.0.1",
-            "port": self._port,
+            "port": self.port,
             "unix_socket_directories": self._folder,
             "max_connections": 200,
             **({} if self._durable else {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}),
