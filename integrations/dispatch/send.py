@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
+from django.db import connection as database
 
 from integrations import lifeline
 from integrations.connectors.base import (
@@ -76,6 +77,8 @@ def serve_next(now: datetime, until: float) -> int | None:
     try:
         serve(pk, token, until)
     except DatabaseError:
+        # Over a new connection, if there is one to be had, the lane is free at once and not when the lease ends.
+        database.close()
         raise
     except Exception as bug:  # noqa: BLE001 - one lane's bug must neither stop the others nor leave its text
         # By its type and place only: its message may hold what was sent.
