@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from integrations.models import Attachment, Attempt, Contact, Delivery, Incident, LMSConfiguration, Mail
+from integrations.models import Attachment, Attempt, Contact, Delivery, Incident, Launch, LMSConfiguration, Mail
 from objectives.models import Job, Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
 from stories import publishing
@@ -86,6 +86,18 @@ def configuration(of: Organization, name: str = "", *, secret: str = KEY_SECRET,
 def attachment(to: Objective, configuration: LMSConfiguration) -> Attachment:
     """The configuration attached to the objective: results recorded from now on go there."""
     return Attachment.objects.create(objective=to, configuration=configuration)
+
+
+def launch(of: LMSConfiguration, **values: Any) -> Launch:
+    """A launch that named nothing but its learner and activity: what it leads to goes through the configuration."""
+    if "participant" not in values:
+        values["participant"] = participant(of.organization)
+    sound = {
+        "actor": {"objectType": "Agent", "mbox": f"mailto:{values['participant'].participant_id}"},
+        "activity_id": "https://lms.example.com/course/1",
+        "key": f"{next(_numbers):064x}",
+    }
+    return Launch.objects.create(organization=of.organization, configuration=of, **sound | values)
 
 
 def delivery(of: Result, configuration: LMSConfiguration, state: str = "queued", **values: Any) -> Delivery:

@@ -6,6 +6,7 @@ from integrations.models.configuration import Attachment, LMSConfiguration
 from integrations.models.delivery import Attempt, Delivery
 from integrations.models.incident import Contact, Incident, LastRun, Mail
 from integrations.models.lane import Lane
+from integrations.models.launch import Launch
 
 __all__ = [
     "Attachment",
@@ -16,5 +17,6 @@ __all__ = [
     "LMSConfiguration",
     "Lane",
     "LastRun",
+    "Launch",
     "Mail",
 ]

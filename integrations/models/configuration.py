@@ -36,7 +36,7 @@ class LMSConfigurationQuerySet(TenantQuerySet):
 
         with transaction.atomic():
             pks = list(self.filter(paused=True).values_list("pk", flat=True))
-            Lane.objects.filter(configuration__in=pks).ask_now()
+            Lane.objects.filter(configuration__in=pks, resting=False).ask_now()
             count: int = LMSConfiguration.objects.filter(pk__in=pks, paused=True).update(paused=False)
             return count
 
@@ -59,6 +59,12 @@ PLAN_INTERVALS = {
 
 class LMSConfiguration(TenantModel):
     """How to reach one LMS: what people typed. What the machine learns about it lives in its ``Lane``."""
+
+    class Unverified(models.TextChoices):
+        ACCEPT = "accept", _("Accept")
+        FLAG = "flag", _("Accept, and flag learners of other domains")
+        REFUSE = "refuse", _("Accept from learners of these domains only")
+        NEVER = "never", _("Refuse")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     name = models.CharField(_("configuration name"), max_length=120)
@@ -86,6 +92,26 @@ class LMSConfiguration(TenantModel):
         validators=[MinValueValidator(1)],
         help_text=_("At most so many. Left empty, as fast as the LMS answers."),
     )
+    unverified_launches = models.CharField(
+        _("launches without a token"),
+        max_length=10,
+        choices=Unverified,
+        default=Unverified.ACCEPT,
+        help_text=_("A launch whose LMS gives no token proves nothing: whoever has the link can make one up."),
+    )
+    learner_domains = models.TextField(
+        _("your learners' domains"),
+        blank=True,
+        max_length=2000,
+        help_text=_("One a line: what follows the @ in their e-mail addresses, or the home page of their accounts."),
+    )
+    address = models.TextField(blank=True, editable=False, help_text=_("The URL, to be compared with others."))
+    origins = models.JSONField(
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("Servers that launches may name besides the configured one: by origin, how that came."),
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = LMSConfigurationQuerySet.as_manager()
@@ -108,9 +134,12 @@ class LMSConfiguration(TenantModel):
     def save(self, *args: Any, **kwargs: Any) -> None:
         from integrations.models.lane import Lane
 
+        self.address = address_of(self.url)
+        if "options" in (kwargs.get("update_fields") or ()):
+            kwargs["update_fields"] = {*kwargs["update_fields"], "address"}
         with transaction.atomic():
             super().save(*args, **kwargs)
-            Lane.objects.get_or_create(configuration=self)
+            Lane.objects.get_or_create(own=self, defaults={"configuration": self})
 
     @property
     def connector(self) -> Connector:
@@ -125,15 +154,18 @@ class LMSConfiguration(TenantModel):
 
     # Secrets ---------------------------------------------------------------------------------------------------
 
+    @property
+    def url(self) -> str:
+        """Where the LMS is, as it was typed; empty while that is not known."""
+        return self._url(self.options)
+
+    def _url(self, options: Mapping[str, Any]) -> str:
+        return str(options.get(self.connector.options_form.address_field, ""))
+
     def origin(self, options: Mapping[str, Any] | None = None) -> str:
         """Scheme, host and port that the secrets belong to; empty while there is no address."""
-        address = str(
-            (self.options if options is None else options).get(self.connector.options_form.address_field, "")
-        )
-        if not address:
-            return ""
         try:
-            return http.parse(address).origin
+            return http.parse(self._url(self.options if options is None else options)).origin
         except http.AddressRefused:
             return ""
 
@@ -197,6 +229,14 @@ class LMSConfiguration(TenantModel):
                 secrets.unseal(self.sealed[field]["sealed"], context=context), context=context
             )
         return bool(stale)
+
+
+def address_of(url: str) -> str:
+    """A URL to compare with others: with its host in one spelling and no slash at its end; empty if it is none."""
+    try:
+        return str(http.parse(url)).rstrip("/")
+    except http.AddressRefused:
+        return ""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from integrations.models.configuration import LMSConfiguration
 from integrations.models.lane import Lane
+from integrations.models.launch import Launch
 from objectives import clock
 from objectives.models import Result
 from objectives.scoping import TenantModel, TenantQuerySet
@@ -69,7 +70,7 @@ class DeliveryQuerySet(TenantQuerySet):
 
     def with_facts(self) -> Self:
         """With everything at hand that their content is made of."""
-        return self.select_related("configuration", "result__participant", "result__objective")
+        return self.select_related("configuration", "launch", "result__participant", "result__objective")
 
 
 class Delivery(TenantModel):
@@ -93,6 +94,8 @@ class Delivery(TenantModel):
         NO_EMAIL = "no_email", _("Participant id is no e-mail address")
         NOT_READY = "not_ready", _("The LMS configuration has no URL or key")
         NOT_VALID = "not_valid", _("Cannot be said in valid xAPI")
+        NOT_APPROVED = "not_approved", _("Destination not approved")
+        RELAUNCH = "relaunch", _("The learner must launch again")
         CRASHES = "crashes", _("Its sending was cut short three times")
         BY_PERSON = "by_person", _("Held by a person")
 
@@ -104,6 +107,9 @@ class Delivery(TenantModel):
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     result = models.ForeignKey(
         Result, on_delete=models.PROTECT, related_name="deliveries", verbose_name=_("result"), db_index=False
+    )
+    launch = models.ForeignKey(
+        Launch, on_delete=models.PROTECT, null=True, related_name="deliveries", verbose_name=_("launch")
     )
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.QUEUED)
     reason = models.CharField(_("held because"), max_length=20, choices=Reason, blank=True)
@@ -231,6 +237,7 @@ class Attempt(TenantModel):
         SLOW_DOWN = "slow_down", _("Slow down")
         TOO_LARGE = "too_large", _("Too large")
         CUT_SHORT = "cut_short", _("Cut short")
+        TOKEN = "token", _("Token received")
 
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     delivery_ids = models.TextField()

@@ -118,6 +118,7 @@ class Mail(TenantModel):
         RECOVERY = "recovery", _("It works again")
         UNSTABLE = "unstable", _("It comes and goes")
         EXPIRY = "expiry", _("About to expire")
+        ORIGIN = "origin", _("Launches lead to a server")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Waiting")

@@ -44,12 +44,13 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         own = Delivery.objects.filter(lane=OuterRef("pk"))
         queued = own.filter(state=Delivery.State.QUEUED).order_by("created_at")
         new, earlier = (own.due(now, priority).order_by("next_attempt_at") for priority in (NEW, EARLIER))
-        idle = Q(failures__gt=0) & _none(queued)
+        # What a launch failed with is tried with the launch's own results, or not at all.
+        idle = Q(failures__gt=0, launch__isnull=True) & _none(queued)
         return (
-            self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()))
+            self.filter(Q(lease_until__isnull=True) | Q(lease_until__lt=Now()), resting=False)
             .filter(Q(not_before__isnull=True) | Q(not_before__lte=now))
             .filter(configuration__paused=False, configuration__organization__is_active=True)
-            .filter(~_none(new) | ~_none(earlier) | idle)
+            .filter(Q(token_wanted=True) | ~_none(new) | ~_none(earlier) | idle)
             .order_by(F("last_served_at").asc(nulls_first=True), "pk")
         )
 
@@ -122,7 +123,7 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
     def ask_now(self) -> int:
         """Let these lanes be tried at once, whatever they wait for."""
-        return self.locked().update(not_before=None, asked_at=clock.now())
+        return self.locked().update(not_before=None, asked_at=clock.now(), resting=False)
 
     def touch(self) -> int:
         """Before deliveries are held or erased: what a worker has read of these lanes is out of date from now on.
@@ -180,7 +181,25 @@ class Lane(models.Model):
         CANNOT_CONNECT = "cannot_connect", _("Can't Connect")
         SERVER_ERROR = "server_error", _("Server Error")
 
-    configuration = models.OneToOneField(LMSConfiguration, on_delete=models.CASCADE, related_name="lane")
+    configuration = models.ForeignKey(LMSConfiguration, on_delete=models.CASCADE, related_name="lanes")
+    own = models.OneToOneField(
+        LMSConfiguration,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="lane",
+        help_text=_("The configuration again where this is its own lane, and not that of one launch."),
+    )
+    launch = models.OneToOneField(
+        "integrations.Launch",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="lane",
+        help_text=_("The launch whose own destination this is."),
+    )
+    token_wanted = models.BooleanField(default=False, help_text=_("The launch's token is to be asked for first."))
+    resting = models.BooleanField(
+        default=False, help_text=_("Of a launch: there is nothing to do until something is planned.")
+    )
     status = models.CharField(_("status"), max_length=20, choices=Status, default=Status.NOT_TESTED)
     status_since = models.DateTimeField(null=True)
     sentence = models.TextField(blank=True, help_text=_("What the last exchange showed, in words."))
@@ -219,8 +238,14 @@ class Lane(models.Model):
             models.CheckConstraint(
                 condition=Q(status__in=["not_tested", "ok", "cannot_connect", "server_error"]),
                 name="lane_status_is_known",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(own__isnull=False, launch__isnull=True, own=F("configuration"), resting=False)
+                | Q(own__isnull=True, launch__isnull=False),
+                name="lane_of_a_configuration_or_a_launch",
+            ),
         ]
+        indexes = [models.Index(fields=["last_served_at"], name="lane_awake", condition=Q(resting=False))]
 
     def __str__(self) -> str:
         return f"{self.configuration}: {self.get_status_display()}"

@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models import Launch
 from objectives import clock
 from objectives.models import Participant, Result
 from objectives.scoping import TenantModel, TenantQuerySet
@@ -42,6 +43,9 @@ class Play(TenantModel):
     )
     participant = models.ForeignKey(
         Participant, on_delete=models.PROTECT, null=True, related_name="plays", verbose_name=_("participant")
+    )
+    launch = models.ForeignKey(
+        Launch, on_delete=models.PROTECT, null=True, related_name="plays", verbose_name=_("launch")
     )
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     token_hash = models.CharField(max_length=64, unique=True, editable=False)

@@ -1,0 +1,158 @@
+"""One opening of a shared story by an LMS: what its link carried, what was decided, and the token it gave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from typing import Any, Self
+
+from django.db import models
+from django.db.models import OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+from integrations.models.configuration import LMSConfiguration
+from objectives import clock, secrets
+from objectives.models import Participant, Result
+from objectives.scoping import TenantModel, TenantQuerySet
+
+
+def hash_of(*parts: Any) -> str:
+    """What tells launches apart, without what they carried."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+class LaunchQuerySet(TenantQuerySet):
+    """Launches, and what a result that came with one means for other LMSs."""
+
+    def excusing(self) -> Self:
+        """Launches for which a result does not go to an attached LMS configuration.
+
+        For queries about attachments within queries about results: nobody but the launch's own configuration is told
+        by a launch that proves nothing, and an LMS that the launch itself leads to is not told a second time.
+        """
+        twice = Q(destination=OuterRef("configuration__address")) & ~Q(destination="")
+        return (
+            self.filter(result=OuterRef(OuterRef("pk")))
+            .exclude(configuration=OuterRef("configuration_id"))
+            .filter(Q(verified=False) | twice)
+        )
+
+
+class Launch(TenantModel):
+    """One LMS session of a learner's play. ``actor`` is complete: what the link left out was filled in."""
+
+    class Token(models.TextChoices):
+        NONE = "none", _("None: the launch brought no token address")
+        WANTED = "wanted", _("Is asked for")
+        WAITING = "waiting", _("Not asked for: its address is not approved")
+        KEPT = "kept", _("Received and kept sealed")
+        REFUSED = "refused", _("Not received")
+        LOST = "lost", _("Lost: the exchange was cut short")
+        EXPIRED = "expired", _("The LMS does not accept it any more")
+        DELETED = "deleted", _("Deleted: it was not needed any more")
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    configuration = models.ForeignKey(
+        LMSConfiguration,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="launches",
+        verbose_name=_("LMS configuration"),
+    )
+    participant = models.ForeignKey(
+        Participant, on_delete=models.PROTECT, related_name="launches", verbose_name=_("participant")
+    )
+    key = models.CharField(max_length=64, editable=False)
+    is_current = models.BooleanField(default=True, editable=False)
+    actor = models.JSONField(_("actor"), default=dict, editable=False)
+    activity_id = models.TextField(_("activity id"), editable=False)
+    registration = models.TextField(_("registration"), blank=True, editable=False)
+    session_id = models.TextField(_("session id"), blank=True, editable=False)
+    endpoint = models.TextField(_("endpoint"), blank=True, editable=False)
+    endpoint_origin = models.TextField(blank=True, editable=False)
+    fetch_origin = models.TextField(_("token address"), blank=True, editable=False)
+    sealed_fetch = models.TextField(blank=True, editable=False)
+    destination = models.TextField(
+        blank=True, editable=False, help_text=_("Where its results go, to be compared with configurations.")
+    )
+    sealed_token = models.TextField(blank=True, editable=False)
+    token = models.CharField(_("token"), max_length=10, choices=Token, default=Token.NONE, editable=False)
+    verified = models.BooleanField(
+        _("verified"), default=False, editable=False, help_text=_("The LMS gave a token for it.")
+    )
+    flagged = models.BooleanField(
+        _("unknown learner"),
+        default=False,
+        editable=False,
+        help_text=_("It proves nothing, and its learner is of none of the configuration's domains."),
+    )
+    sentence = models.TextField(_("what happened"), blank=True, editable=False)
+    opened_at = models.DateTimeField(_("opened"), default=clock.now, editable=False)
+    seen_at = models.DateTimeField(_("last opened"), default=clock.now, editable=False)
+    finished_at = models.DateTimeField(_("finished"), null=True, editable=False)
+    dropped_at = models.DateTimeField(
+        _("parameters dropped"),
+        null=True,
+        editable=False,
+        help_text=_("When what it carried was deleted: kept long enough, or erased."),
+    )
+    result = models.OneToOneField(
+        Result, on_delete=models.PROTECT, null=True, related_name="launch", verbose_name=_("result")
+    )
+    carries_on = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="carried_on_by",
+        verbose_name=_("carries on"),
+        help_text=_("The earlier launch whose result goes out with this one's token."),
+    )
+
+    objects = LaunchQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("launch")
+        verbose_name_plural = _("launches")
+        constraints = [
+            models.UniqueConstraint(fields=["key"], condition=Q(is_current=True), name="one_current_launch_per_key"),
+            models.CheckConstraint(
+                condition=Q(token__in=["none", "wanted", "waiting", "kept", "refused", "lost", "expired", "deleted"]),
+                name="launch_token_is_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(token__in=["kept"]) | Q(sealed_token=""),
+                name="only_a_kept_token_is_stored",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "-id"], name="launch_of_organization"),
+            models.Index(fields=["configuration", "participant"], name="launch_of_participant"),
+            models.Index(fields=["configuration"], name="launch_waiting", condition=Q(token__in=["waiting"])),
+            models.Index(fields=["seen_at"], name="launch_with_token", condition=Q(token__in=["waiting", "kept"])),
+            models.Index(fields=["seen_at"], name="launch_undropped", condition=Q(dropped_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        # Opaque on purpose: the admin's log keeps this text after a learner was erased.
+        return _("Launch %(id)s") % {"id": str(self.uuid)[:8]}
+
+    def _context(self, what: str) -> str:
+        return f"{self.organization_id}|{self.uuid}|{self.endpoint_origin}|{self.fetch_origin}|{what}"
+
+    def seal_fetch(self, address: str) -> None:
+        """Keep the address that gives the token, once, to whoever asks first."""
+        self.sealed_fetch = secrets.seal(address, context=self._context("fetch"))
+
+    def fetch_address(self) -> str:
+        """The address to ask for the token; ``secrets.Unreadable`` if it does not open or is there no more."""
+        return secrets.unseal(self.sealed_fetch, context=self._context("fetch"))
+
+    def seal_token(self, token: str) -> str:
+        """The token, sealed for this launch alone."""
+        return secrets.seal(token, context=self._context("token"))
+
+    def token_text(self) -> str:
+        """The token in the clear; ``secrets.Unreadable`` if it does not open or is there no more."""
+        return secrets.unseal(self.sealed_token, context=self._context("token"))
