@@ -206,6 +206,8 @@ def test_connections__dropped_again_and_again__hold_nothing_up_for_long(
 ) -> None:
     server, environment = relay
     connect(scene.organization, scene.objective, "one", {"url": scene.lms.url("one")}, "practice-secret")
+    for store in ("default", "one"):
+        scene.lms.fail("slow", "0.2", store=store)
     worker = processes.manage("run_worker", environment={**environment, "DELIVERY_LEASE_MARGIN": "5"})
     worker.wait_for_output("ready for work")
     for _turn in range(20):
