@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.views import defaults
 
 logger = logging.getLogger(__name__)
+
+# The database is away, or does not write. What is wrong with a statement itself is a fault of ours.
+TROUBLE = (OperationalError, InterfaceError)
 
 
 class SecurityHeaders:
@@ -38,7 +43,15 @@ class DatabaseTrouble:
 
     def process_exception(self, _request: HttpRequest, problem: Exception) -> HttpResponse | None:
         """A page that needs no database; other exceptions go their way."""
-        if not isinstance(problem, OperationalError | InterfaceError):
-            return None
-        logger.error("The database failed a request: %s", type(problem).__name__)
-        return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "30"})
+        return _unavailable(problem) if isinstance(problem, TROUBLE) else None
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The answer to what no view could: also beside the views, as where a session is kept, the database may fail."""
+    problem = sys.exc_info()[1]
+    return _unavailable(problem) if isinstance(problem, TROUBLE) else defaults.server_error(request)
+
+
+def _unavailable(problem: BaseException) -> HttpResponse:
+    logger.error("The database failed a request: %s", type(problem).__name__)
+    return HttpResponse(render_to_string("503.html"), status=503, headers={"Retry-After": "30"})

@@ -6,11 +6,13 @@ import logging
 from typing import Any
 
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import OperationalError, connection
 from django.test import Client
 
 from integrations.models import Delivery
 from objectives.models import Objective, Result
+from tests import make
 from tests.fixtures_cast import Cast
 
 
@@ -30,6 +32,25 @@ def test_database__that_cannot_be_reached__is_a_503_that_says_what_to_do(
     monkeypatch.setattr("django.contrib.sessions.backends.db.SessionStore.load", refuse)
     client.cookies["session"] = "x" * 32
     response = client.get("/admin/")
+    assert response.status_code == 503
+    assert "secret details" not in response.content.decode()
+    assert "send it again" in response.content.decode()
+
+
+@pytest.mark.django_db
+def test_database__that_fails_beside_the_views__is_a_503_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    create = SessionStore.save
+
+    def refuse(self: SessionStore, must_create: bool = False) -> None:
+        if not must_create:
+            raise OperationalError("could not connect to server: secret details")
+        create(self, must_create)
+
+    make.superuser("root")
+    client = Client(raise_request_exception=False)
+    # Logging in makes a session in the view; the middleware keeps what else is in it.
+    monkeypatch.setattr(SessionStore, "save", refuse)
+    response = client.post("/admin/login/", {"username": "root", "password": make.PASSWORD})
     assert response.status_code == 503
     assert "secret details" not in response.content.decode()
     assert "send it again" in response.content.decode()
