@@ -11,3 +11,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("integrations.urls")),
 ]
+
+handler500 = "lmsbridge.middleware.server_error"
