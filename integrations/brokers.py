@@ -73,7 +73,14 @@ class SignsOfLife(Broker):  # type: ignore[misc]
 
     def acknowledge(self, task_id: Any) -> Any:
         """In the monitor: a task is done; the cluster's own is in no queue."""
-        return None if task_id == OWN else super().acknowledge(task_id)
+        if task_id == OWN:
+            return None
+        try:
+            return super().acknowledge(task_id)
+        except self.trouble as problem:
+            # It is done once more, after a while, which does no harm. The monitor must not die of it.
+            logger.warning("A task that is done stays in the queue: %s", type(problem).__name__)
+            return None
 
     def set_stat(self, key: str, value: str, timeout: int) -> Any:
         """In the sentinel, twice a second."""
