@@ -29,6 +29,11 @@ class Wanted:
         """How often, in django-q2's words."""
         return str(Schedule.HOURLY if self.at is None else Schedule.DAILY)
 
+    @property
+    def every(self) -> timedelta:
+        """The time between two runs."""
+        return timedelta(hours=1) if self.at is None else timedelta(days=1)
+
     def next_run(self, now: datetime) -> datetime:
         """The first time after ``now``."""
         if self.at is None:
@@ -36,8 +41,11 @@ class Wanted:
         today = datetime.combine(now.astimezone(UTC).date(), self.at.replace(tzinfo=None), tzinfo=UTC)
         return today if today > now else today + timedelta(days=1)
 
-    def fits(self, row: Schedule) -> bool:
+    def fits(self, row: Schedule, now: datetime) -> bool:
         """Whether the row keeps these hours already, so that its next run is left as it is."""
+        if row.next_run > now + 2 * self.every:
+            # django-q2 goes by the clock of its host, and one that is far ahead puts a schedule off for all.
+            return False
         return row.schedule_type == self.kind and (self.at is None or row.next_run.astimezone(UTC).time() == self.at)
 
 
@@ -71,6 +79,6 @@ def _arrange(one: Wanted, now: datetime) -> None:
     rows = list(Schedule.objects.filter(name=one.name).order_by("pk"))
     Schedule.objects.filter(pk__in=[row.pk for row in rows[1:]]).delete()
     values = {"func": one.func, "schedule_type": one.kind, "repeats": -1, "args": None, "kwargs": None, "hook": None}
-    if not rows or not one.fits(rows[0]):
+    if not rows or not one.fits(rows[0], now):
         values["next_run"] = one.next_run(now)
     Schedule.objects.update_or_create(name=one.name, defaults=values)

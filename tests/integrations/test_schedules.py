@@ -59,6 +59,15 @@ def test_arrange__after_the_time_of_day_was_changed__takes_the_new_one(settings:
     assert requeue().next_run == datetime(2026, 11, 22, 15, tzinfo=UTC)
 
 
+def test_arrange__after_a_host_with_a_clock_far_ahead_put_a_run_off__brings_it_back(settings: Any) -> None:
+    settings.REQUEUE_AT = time(3)
+    schedules.arrange(NOON)
+    Schedule.objects.update(next_run=F("next_run") + timedelta(days=40))
+    schedules.arrange(NOON)
+    assert requeue().next_run == datetime(2026, 11, 23, 3, tzinfo=UTC)
+    assert Schedule.objects.get(func="integrations.tasks.check").next_run == NOON + timedelta(minutes=5)
+
+
 def test_arrange__where_a_schedule_is_there_twice__leaves_one() -> None:
     schedules.arrange(NOON)
     row = requeue()
