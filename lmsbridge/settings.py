@@ -327,7 +327,8 @@ if RETENTION_ATTEMPT_DAYS < RETENTION_CONTENT_DAYS:
 
 REDIS_URL = env.str("REDIS_URL", default="")
 _workers = _whole("WORKERS", 2, 1, 64)
-_longest_task = int(_longest_pump) + 20
+# A pump takes longer yet where the database is away and an answer is at hand: until the lease ends.
+_longest_task = int(DELIVERY_SLICE + DELIVERY_LEASE) + 20
 Q_CLUSTER: dict[str, Any] = {
     "name": "lmsbridge",
     "workers": _workers,
