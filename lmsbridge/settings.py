@@ -218,6 +218,8 @@ CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 SECURE_SSL_REDIRECT = _https and _flag("SECURE_SSL_REDIRECT", True)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _flag("BEHIND_TLS_PROXY", False) else None
+# How many proxies of the operator's own add to X-Forwarded-For; what stands before theirs anybody may have written.
+TRUSTED_PROXIES = _whole("TRUSTED_PROXIES", 0, 0, 9)
 SECURE_HSTS_SECONDS = 31_536_000 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https

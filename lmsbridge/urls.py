@@ -10,6 +10,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index"), name="home"),
     path("admin/", admin.site.urls),
     path("", include("integrations.urls")),
+    path("", include("stories.urls")),
 ]
 
 handler500 = "lmsbridge.middleware.server_error"

@@ -1,0 +1,187 @@
+"""Playing a story: every step may come twice, from two tabs or after a step back, and does its work once."""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from collections.abc import Collection, Iterator
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from objectives import clock
+from objectives.models import Participant, Result
+from stories.content import Way
+from stories.models import Play, Share
+
+# A longer pause between two steps counts as so long: the learner was away.
+LONGEST_PAUSE = timedelta(minutes=15)
+
+
+class Gone(Exception):
+    """The play was emptied, since its person was erased; nothing of it can go on."""
+
+
+class UsedUp(Exception):
+    """As many learners began by this link as may."""
+
+
+@contextlib.contextmanager
+def _locked(play: Play) -> Iterator[datetime]:
+    """One step at a time, in one transaction, on the play as it is now; the moment of the step.
+
+    The person is locked before the play, as by who erases them: in another order the two would wait for each other.
+    """
+    with transaction.atomic():
+        if play.participant_id is not None:
+            Participant.objects.kept([play.participant_id])
+        before = play.token_hash
+        names = [field.attname for field in Play._meta.concrete_fields if not field.is_relation]
+        play.refresh_from_db(fields=[*names, "result"], from_queryset=Play.objects.select_for_update(of=("self",)))
+        if play.token_hash != before:
+            raise Gone
+        yield clock.now()
+
+
+def way(play: Play) -> Way:
+    """Where the learner is in the version that the play keeps."""
+    return Way(play.version.content, play.answers)
+
+
+def _spend(play: Play, now: datetime) -> None:
+    if play.started_at is not None and play.finished_at is None:
+        gap = min(max(now - play.active_at, timedelta()), LONGEST_PAUSE)
+        play.seconds += round(gap.total_seconds())
+    play.active_at = now
+
+
+# Coming in --------------------------------------------------------------------------------------------------------
+
+
+def by_email(share: Share, email: str, form: str) -> Play:
+    """The play of whoever gave this address: the unfinished one, or a new one.
+
+    ``form`` is what the page carried that was sent: sent again, it leads to the same play even when that is over.
+    """
+    with transaction.atomic():
+        person = _person(share, email)
+        again = uuid.uuid5(share.uuid, f"{form}|{person.pk}")
+        plays = Play.objects.filter(share=share, participant=person).order_by("-pk")
+        found = plays.filter(uuid=again).first() or plays.unfinished().first()
+        return found or _begin_anew(share, person, again)
+
+
+def _person(share: Share, email: str) -> Participant:
+    """The participant with this address in the organization, locked; two who come at once are one."""
+    people = Participant.objects.of(share.organization)
+    known = people.filter(participant_id__iexact=email).order_by("pk").first()
+    if known is None:
+        known, _new = people.get_or_create(organization=share.organization, participant_id=email.lower())
+    person: Participant = people.select_for_update(no_key=True).get(pk=known.pk)
+    return person
+
+
+def _begin_anew(share: Share, person: Participant, name: uuid.UUID) -> Play:
+    version = share.story.latest_version
+    if version is None or share.standing() is not Share.Standing.OPEN:
+        raise UsedUp
+    return Play.objects.create(share=share, version=version, participant=person, uuid=name)
+
+
+def again(play: Play) -> Play:
+    """Another try after one that was not passed, the same one however often it is asked for."""
+    with transaction.atomic():
+        person = Participant.objects.select_for_update(no_key=True).get(pk=play.participant_id)
+        name = uuid.uuid5(play.uuid, "again")
+        plays = Play.objects.filter(share=play.share, participant=person)
+        return plays.filter(uuid=name).first() or _begin_anew(play.share, person, name)
+
+
+def begin(play: Play) -> None:
+    """The learner pressed Start, or goes on after a break, which is no time spent.
+
+    Raises ``UsedUp`` where it is the first time and the link is at its limit.
+    """
+    with _locked(play) as now:
+        play.active_at = now
+        if play.started_at is None:
+            if not Share.objects.count_start(play.share_id):
+                raise UsedUp
+            play.started_at = now
+        play.save(update_fields=["active_at", "started_at"])
+
+
+# On the way -------------------------------------------------------------------------------------------------------
+
+
+def reachable(play: Play, index: int) -> int:
+    """The scene asked for, or the nearest that the learner has come to."""
+    furthest = len(play.version.content["scenes"]) - 1
+    if play.finished_at is None:
+        furthest = min(furthest, play.position)
+    return max(0, min(index, furthest))
+
+
+def answer(play: Play, index: int, chosen: Collection[int]) -> bool:
+    """Answer the scene's question; whether it has an answer now. The first answer stays."""
+    with _locked(play) as now:
+        here, index = way(play), reachable(play, index)
+        if play.finished_at is None and here.answer(index, chosen):
+            play.answers = here.answers
+            _spend(play, now)
+            play.save(update_fields=["answers", "seconds", "active_at"])
+        return not here.is_open(index)
+
+
+def leave(play: Play, index: int) -> int:
+    """Go on from a scene; the scene to show: the next, or the same while its question is open."""
+    with _locked(play) as now:
+        here, index = way(play), reachable(play, index)
+        if here.is_open(index):
+            return index
+        following = min(index + 1, len(here.scenes) - 1)
+        if play.finished_at is None:
+            play.position = max(play.position, following)
+            _spend(play, now)
+            play.save(update_fields=["position", "seconds", "active_at"])
+        return following
+
+
+def finish(play: Play) -> int | None:
+    """End the play and record its result, once; the scene to show instead where something is left to do."""
+    with _locked(play) as now:
+        if play.finished_at is not None:
+            return None
+        here = way(play)
+        left = here.first_open()
+        if left is not None or play.position < len(here.scenes) - 1:
+            return reachable(play, play.position if left is None else left)
+        _spend(play, now)
+        tally = here.tally()
+        play.score_raw, play.score_max, play.success = tally.right, tally.questions, tally.success
+        play.completion, play.finished_at = True, now
+        play.result = _record(play, now)
+        play.save(
+            update_fields=[
+                *("score_raw", "score_max", "success", "completion"),
+                *("finished_at", "result", "seconds", "active_at"),
+            ]
+        )
+        Share.objects.count_completion(play.share_id)
+        return None
+
+
+def _record(play: Play, now: datetime) -> Result:
+    result = Result(
+        organization_id=play.organization_id,
+        participant=play.participant,
+        objective=play.share.story.objective,
+        completion=True,
+        success=play.success,
+        score_raw=play.score_raw,
+        score_min=None if play.score_max is None else 0,
+        score_max=play.score_max,
+        duration=timedelta(seconds=play.seconds),
+        occurred_at=now,
+    )
+    return Result.objects.record([result])[0]

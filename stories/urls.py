@@ -1,0 +1,13 @@
+"""Where learners come in, and where the pictures are."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from stories import images, views
+
+urlpatterns = [
+    path("s/<str:token>/", views.story, name="story"),
+    path("s/<str:token>/told/", views.told, name="story_told"),
+    path("media/stories/<str:name>", images.serve, name="story_image"),
+]
