@@ -155,6 +155,43 @@ def test_tables__locked_during_a_request__cost_no_repeat_and_no_request_meanwhil
     assert Delivery.objects.get(configuration=other).attempts == 1
 
 
+@pytest.mark.catalogue("R39", "R40")
+def test_connection__that_hangs_past_the_lease__changes_nothing_when_it_goes_on(
+    scene: Scene, processes: Processes, relay: tuple[Relay, dict[str, str]]
+) -> None:
+    server, environment = relay
+    scene.lms.script([SLOW, "ok"])
+    quick = {"OUTBOUND_DEADLINE": "2", "DELIVERY_LEASE_MARGIN": "1"}
+    hanging = processes.manage("run_worker", environment={**environment, **quick})
+    hanging.wait_for_output("ready for work")
+    scene.record()
+    until(under_way, "a request")
+    server.stall()
+    other = processes.manage("run_worker", environment=quick)
+    until(lambda: all_delivered(1), "the delivery by the other worker")
+    assert other.stop() == 0
+    deliveries, attempts = list(Delivery.objects.values()), list(Attempt.objects.order_by("pk").values())
+    server.flow()
+    scene.record()
+    until(lambda: all_delivered(2), "the next delivery, by the worker that hung")
+    assert list(Delivery.objects.order_by("pk").values())[:1] == deliveries
+    assert list(Attempt.objects.order_by("pk").values())[: len(attempts)] == attempts
+    assert [one["outcome"] for one in attempts] == ["cut_short", "delivered"]
+    assert len(scene.lms_ids()) == len(set(scene.lms_ids())) == 2
+
+
+def test_worker__started_while_the_database_is_away__works_as_soon_as_it_is_back(
+    scene: Scene, processes: Processes, relay: tuple[Relay, dict[str, str]]
+) -> None:
+    server, environment = relay
+    server.away()
+    scene.record()
+    worker = processes.manage("run_worker", environment=environment)
+    worker.wait_for_output("Nobody could be woken up")
+    server.back()
+    until(lambda: all_delivered(1), "the delivery")
+
+
 # Answers of the database that are lost -----------------------------------------------------------------------------
 
 
