@@ -240,6 +240,12 @@ def _close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None)
     )
 
 
+def close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None = None) -> None:
+    """Write down what an exchange came to and count it; its deliveries stay as they are."""
+    _close(attempt, outcome, sentence, answer)
+    _tried(attempt)
+
+
 def _tried(attempt: Attempt, **change: Any) -> None:
     Delivery.objects.filter(pk__in=attempt.delivery_pks, state=Delivery.State.QUEUED).update(
         **_counted(attempt) | change
