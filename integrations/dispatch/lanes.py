@@ -11,12 +11,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Case, F, Value, When
+from django.db.models import Case, DurationField, F, Value, When
 from django.utils.translation import gettext as _
 
 from integrations import alerts
 from integrations.connectors.base import CannotConnect, DestinationError, RateLimited
+from integrations.dispatch.prepared import Given, Prepared, given
 from integrations.models import Lane
+from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
 # Seconds between the tries of a failing destination; the last goes on for ever.
@@ -25,15 +27,15 @@ LADDER = (5, 30, 60, 120, 300, 900, 1800, 3600)
 SLOW_FOR = timedelta(hours=1)
 
 
-def _status(status: str, now: datetime) -> dict[str, Any]:
+def _status(status: str, now: Any) -> dict[str, Any]:
     """The status, and since when: the moment moves only when the status does."""
-    return {"status": status, "status_since": Case(When(status=status, then=F("status_since")), default=Value(now))}
+    return {"status": status, "status_since": Case(When(status=status, then=F("status_since")), default=now)}
 
 
 _STEADY = {"failures": 0, "failing_since": None, "not_before": None, "slow_since": None}
 
 
-def _healthy(now: datetime) -> dict[str, Any]:
+def _healthy(now: Any) -> dict[str, Any]:
     return {**_status(Lane.Status.OK, now), "sentence": "", **_STEADY}
 
 
@@ -46,11 +48,18 @@ def _counted(lane: Lane) -> dict[str, Any]:
     return lane.pace(took)
 
 
+def _worked_now() -> dict[str, Any]:
+    now, lease = given(Lane, "checked_at"), lease_end(Given("length", DurationField()))
+    return {**_healthy(now), "refusals": 0, "checked_at": now, "last_success_at": now, "lease_until": lease}
+
+
+_WORKED = Prepared(lambda: Lane.objects.holding(given(Lane, "id"), given(Lane, "lease_token")), _worked_now)
+
+
 def worked(lane: Lane, token: uuid.UUID, now: datetime) -> bool:
-    """The LMS took something: it is well, and an incident that was open is over."""
-    held = Lane.objects.holding(lane.pk, token).update(
-        **_healthy(now), **_counted(lane), refusals=0, checked_at=now, last_success_at=now
-    )
+    """The LMS took something: it is well, and an incident that was open is over. Renews the lease."""
+    values = {"id": lane.pk, "lease_token": token, "checked_at": now, "length": lease_length()}
+    held = _WORKED.update(values, **_counted(lane))
     if held and lane.failures:
         alerts.worked(lane, now)
         lane.failures, lane.failing_since = 0, None

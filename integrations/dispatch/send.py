@@ -30,7 +30,8 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub
-from integrations.dispatch import lanes, settle
+from integrations.dispatch import due, lanes, settle
+from integrations.dispatch.due import Row
 from integrations.dispatch.plan import hold_what_cannot_go
 from integrations.dispatch.turns import TimedDoor, Turn
 from integrations.models import Attempt, Delivery, Lane
@@ -52,20 +53,6 @@ RECENTLY = timedelta(hours=1)
 PROVEN_FOR = timedelta(minutes=1)
 PROVEN_REFUSALS = 64
 LEARNED_FOR = timedelta(hours=24)
-
-
-class Row(NamedTuple):
-    """What dispatch needs of a delivery."""
-
-    pk: int
-    uuid: uuid.UUID
-    content: str
-    alone: bool
-    server_errors: int = 0
-    refused: bool = False
-
-
-COLUMNS = Row._fields
 
 
 def serve_next(now: datetime, until: float) -> int | None:
@@ -126,6 +113,13 @@ def probe(lane: Lane, token: uuid.UUID, connection: Connection, door: Door) -> N
         settle.lane_failed(lane, token, ServerError(found.sentence))
 
 
+class Ahead(NamedTuple):
+    """A batch whose attempt is open and whose request comes next."""
+
+    rows: Sequence[Row]
+    attempt: Attempt
+
+
 @dataclasses.dataclass
 class Slice:
     """One worker's turn at one lane."""
@@ -142,6 +136,11 @@ class Slice:
     accepts: bool = False
     errors_in_a_row: int = 0
     suspects: list[tuple[Row, str]] = dataclasses.field(default_factory=list)
+    # Full batches go one after the other. The next is opened in the transaction that settles the one before.
+    flows: bool = False
+    more_is_due: bool = False
+    is_over: bool = False
+    ahead: Ahead | None = None
     turn: Turn = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,10 +154,8 @@ class Slice:
         self.forget_what_was_learned_long_ago()
         if self.lane.failures and not (self.send(self.canary()) and self.send(self.due(GENTLY))):
             return
-        while self.may_go_on():
-            rows = self.due(self.connector.max_batch)
-            if not rows:
-                break
+        self.flows = True
+        while rows := self.next_batch():
             if not self.send(rows):
                 return
         if self.suspects:
@@ -166,13 +163,35 @@ class Slice:
 
     # What goes next -------------------------------------------------------------------------------------------
 
+    def next_batch(self) -> Sequence[Row]:
+        """What was opened ahead; or else what is due, if the slice may go on."""
+        if self.ahead is not None:
+            return self.ahead.rows
+        return [] if self.is_over or not self.may_go_on() else self.due(self.connector.max_batch)
+
+    def open_ahead(self) -> None:
+        """Open the next batch within the transaction that settles this one, which saves a commit for each batch.
+
+        Not while anything is left open that decides what the next batch is.
+        """
+        self.ahead = None
+        grows = self.lane.batch_limit and not self.limit_is_learned
+        if not self.more_is_due or self.suspects or grows:
+            return
+        self.is_over = not self.may_go_on()
+        rows = [] if self.is_over else self.due(self.connector.max_batch)
+        attempt = self.open(rows, renewed=True) if rows else None
+        if attempt is not None:
+            self.ahead = Ahead(rows, attempt)
+
     def due(self, most: int) -> list[Row]:
         """The next batch: bounded by count, by bytes and by what was learned; a suspect goes alone."""
         most = min(most, self.lane.batch_limit or most)
         suspected = {row.pk for row, _sentence in self.suspects}
+        found = due.oldest(self.lane.pk, clock.now(), most + len(suspected))
         batch: list[Row] = []
         size = 0
-        for row in self._due_rows(most + len(suspected)):
+        for row in found:
             if row.pk in suspected:
                 continue
             size += len(row.content.encode())
@@ -181,19 +200,14 @@ class Slice:
             batch.append(row)
             if row.alone:
                 break
+        self.more_is_due = len(found) == most + len(suspected) or len(found) > len(batch)
         return batch
-
-    def _due_rows(self, most: int) -> list[Row]:
-        found = Delivery.objects.filter(lane=self.lane).due(clock.now())
-        ordered = found.order_by("priority", "next_attempt_at", "id").values_list(*COLUMNS)
-        return [Row(*values) for values in ordered[:most]]
 
     def canary(self) -> list[Row]:
         """One delivery to try a failing LMS with: never the same bad one, or it would keep all others waiting."""
         if self.lane.refusals >= SYSTEMIC:
-            newest = Delivery.objects.filter(lane=self.lane).due(clock.now()).order_by("-id")
-            return [Row(*values) for values in newest.values_list(*COLUMNS)[:1]]
-        oldest = self._due_rows(self.connector.max_batch)
+            return due.newest(self.lane.pk, clock.now())
+        oldest = due.oldest(self.lane.pk, clock.now(), self.connector.max_batch)
         return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
 
     def may_go_on(self) -> bool:
@@ -231,14 +245,14 @@ class Slice:
         parts = [rows] if rows else []
         apart = False
         while parts:
-            if not self.may_go_on() or self.apart_requests <= 0:
+            ahead, self.ahead = self.ahead, None
+            if ahead is None and (not self.may_go_on() or self.apart_requests <= 0):
                 if apart and not self.limit_is_learned:
                     lanes.learn_limit(self.lane, self.token, len(parts[-1]), for_now=True)
                 return False
             part = parts.pop()
             self.apart_requests -= apart
-            pks = [row.pk for row in part]
-            attempt = settle.open_attempt(self.lane, self.token, pks, self.address)
+            attempt = ahead.attempt if ahead else self.open(part)
             if attempt is None:
                 return False
             outcome = self.exchange(part, attempt)
@@ -247,9 +261,13 @@ class Slice:
                 middle = (len(part) + 1) // 2
                 parts += [part[middle:], part[:middle]]
                 apart = True
-            elif not self.settle(attempt, part, outcome):
+            elif not self.settle(attempt, part, outcome, last=not parts):
                 return False
         return True
+
+    def open(self, rows: Sequence[Row], *, renewed: bool = False) -> Attempt | None:
+        """Put the coming exchange on record, if it may take place."""
+        return settle.open_attempt(self.lane, self.token, [row.pk for row in rows], self.address, renewed)
 
     def exchange(self, rows: Sequence[Row], attempt: Attempt) -> Exchange | DestinationError:
         """One request; where a single statement's fate is left open, one more that reads it back."""
@@ -287,8 +305,10 @@ class Slice:
         takes_others = self.accepts or (len(part) > 1 and last is not None and last > clock.now() - RECENTLY)
         return takes_others and self.errors_in_a_row < ERRORS_IN_A_ROW and all(row.server_errors for row in part)
 
-    def settle(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange | DestinationError) -> bool:
-        """Write down what an exchange came to; whether the lane may go on."""
+    def settle(
+        self, attempt: Attempt, part: Sequence[Row], outcome: Exchange | DestinationError, *, last: bool
+    ) -> bool:
+        """Write down what an exchange came to, the ``last`` of its batch or not; whether the lane may go on."""
         if isinstance(outcome, TooLarge):
             return self.refused(attempt, part[0], outcome)
         if isinstance(outcome, DestinationError):
@@ -299,7 +319,9 @@ class Slice:
         if result.outcome is Outcome.REJECTED:
             return self.refused(attempt, part[0], outcome, certain=result.certain)
         self.errors_in_a_row = 0
-        if not settle.exchanged(attempt, self.token, part, outcome):
+        ahead = self.flows and last and not result.certain
+        then = self.open_ahead if ahead else _nothing
+        if not settle.exchanged(attempt, self.token, part, outcome, then):
             return False
         if result.certain and self.lane.batch_limit != 1:
             # Its answers prove nothing, so each record has to be read back.
@@ -349,6 +371,10 @@ class Slice:
         if answer is None or not answer.body:
             return answer
         return dataclasses.replace(answer, body=scrub(answer.body.decode(errors="replace"), self.connection).encode())
+
+
+def _nothing() -> None:
+    """Nothing more."""
 
 
 def _holds(exchange: Exchange, outcome: Outcome) -> bool:

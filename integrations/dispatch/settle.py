@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import dataclasses
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F, Value
+from django.db.models import BigIntegerField, DurationField, F, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
@@ -30,13 +30,14 @@ from integrations.connectors.base import (
 )
 from integrations.dispatch import lanes
 from integrations.dispatch.outlast import outlast
+from integrations.dispatch.prepared import Given, GivenKeys, Prepared, given
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
-from integrations.models.lane import lease_end
+from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
 if TYPE_CHECKING:
     from integrations.connectors.http import Answer
-    from integrations.dispatch.send import Row
+    from integrations.dispatch.due import Row
 
 # Seconds until the next try of a single record that the LMS chokes on while it takes others.
 RECORD_LADDER = (5, 30, 120, 600, 1800, 3600)
@@ -44,21 +45,35 @@ RECORD_LADDER = (5, 30, 120, 600, 1800, 3600)
 CUT_SHORT_LIMIT = 3
 
 
+_RENEW = Prepared(
+    lambda: Lane.objects.holding(given(Lane, "id"), given(Lane, "lease_token")),
+    lambda: {"lease_until": lease_end(Given("length", DurationField()))},
+)
+_UNTOUCHED = Prepared(
+    lambda: Lane.objects.filter(
+        id=given(Lane, "id"), touched=given(Lane, "touched"), configuration__in=LMSConfiguration.objects.sending()
+    ).values_list("id")
+)
+
+
 def renew(lane: Lane, token: uuid.UUID) -> bool:
     """Hold the lane for one more exchange, if it is still ours."""
-    return bool(Lane.objects.holding(lane.pk, token).update(lease_until=lease_end()))
+    return bool(_RENEW.update({"id": lane.pk, "lease_token": token, "length": lease_length()}))
 
 
-def open_attempt(lane: Lane, token: uuid.UUID, pks: Sequence[int], address: str) -> Attempt | None:
-    """Renew the lease and put the coming exchange on record.
+def open_attempt(
+    lane: Lane, token: uuid.UUID, pks: Sequence[int], address: str, renewed: bool = False
+) -> Attempt | None:
+    """Put the coming exchange on record; renew the lease, if this transaction has not ``renewed`` it already.
 
     ``None`` if the lane is no longer ours, or if somebody held or erased one of the deliveries or paused the
     configuration in the meantime: whoever does so touches the lane.
     """
-    with transaction.atomic():
-        if not Lane.objects.holding(lane.pk, token).filter(touched=lane.touched).update(lease_until=lease_end()):
+    # Without a savepoint: undoing only this part of a transaction is never wanted, and each costs two round trips.
+    with transaction.atomic(savepoint=False):
+        if not renewed and not renew(lane, token):
             return None
-        if not LMSConfiguration.objects.sending().filter(pk=lane.configuration_id).exists():
+        if not _UNTOUCHED.select({"id": lane.pk, "touched": lane.touched}):
             return None
         return Attempt.objects.create(
             organization_id=lane.configuration.organization_id,
@@ -101,8 +116,14 @@ class Refusal:
 
 
 @outlast
-def exchanged(attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange: Exchange) -> bool:
-    """A batch, or a single record, that was taken."""
+def exchanged(
+    attempt: Attempt,
+    token: uuid.UUID,
+    rows: Sequence[Row],
+    exchange: Exchange,
+    then: Callable[[], None] = lambda: None,
+) -> bool:
+    """A batch, or a single record, that was taken; ``then`` is done in the same transaction."""
     result = exchange.results[0]
     now = clock.now()
     with transaction.atomic():
@@ -110,6 +131,7 @@ def exchanged(attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange:
             return False
         _close(attempt, Attempt.Outcome.DELIVERED, result.sentence, exchange.answer)
         _delivered(attempt, [row.pk for row in rows], result.sentence, now)
+        then()
     return True
 
 
@@ -229,15 +251,19 @@ def _closed(
     return True
 
 
+_CLOSING = ("outcome", "sentence", "closed_at", "status_code", "answer", "elapsed_ms", "requests")
+_CLOSE = Prepared(
+    lambda: Attempt.objects.filter(id=given(Attempt, "id")), lambda: {name: given(Attempt, name) for name in _CLOSING}
+)
+
+
 def _close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None) -> None:
     attempt.outcome, attempt.sentence, attempt.closed_at = outcome, sentence, clock.now()
     attempt.elapsed_ms = max(0, round((attempt.closed_at - attempt.opened_at).total_seconds() * 1000))
     if answer is not None:
         attempt.status_code, attempt.answer = answer.status, answer.text()
         attempt.elapsed_ms = round(answer.elapsed * 1000)
-    attempt.save(
-        update_fields=["outcome", "sentence", "closed_at", "status_code", "answer", "elapsed_ms", "requests"]
-    )
+    _CLOSE.update({name: getattr(attempt, name) for name in ("id", *_CLOSING)})
 
 
 def close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None = None) -> None:
@@ -248,28 +274,36 @@ def close(attempt: Attempt, outcome: str, sentence: str, answer: Answer | None =
 
 def _tried(attempt: Attempt, **change: Any) -> None:
     Delivery.objects.filter(pk__in=attempt.delivery_pks, state=Delivery.State.QUEUED).update(
-        **_counted(attempt) | change
+        **_counted(Value(attempt.pk)) | change
     )
+
+
+_DELIVERED = Prepared(
+    # Also what a person held in the meantime: the LMS has it.
+    lambda: Delivery.objects.filter(
+        id__in=GivenKeys("ids", BigIntegerField()), state__in=[Delivery.State.QUEUED, Delivery.State.HELD]
+    ),
+    lambda: {
+        **_counted(given(Delivery, "last_attempt")),
+        "state": Delivery.State.DELIVERED,
+        "reason": "",
+        "sentence": given(Delivery, "sentence"),
+        "delivered_at": given(Delivery, "delivered_at"),
+        "next_attempt_at": None,
+    },
+)
 
 
 def _delivered(attempt: Attempt, pks: Sequence[int], sentence: str, now: datetime) -> None:
-    # Also what a person held in the meantime: the LMS has it.
-    open_states = [Delivery.State.QUEUED, Delivery.State.HELD]
-    Delivery.objects.filter(pk__in=pks, state__in=open_states).update(
-        **_counted(attempt),
-        state=Delivery.State.DELIVERED,
-        reason="",
-        sentence=sentence,
-        delivered_at=now,
-        next_attempt_at=None,
-    )
+    _DELIVERED.update({"ids": pks, "last_attempt": attempt.pk, "sentence": sentence, "delivered_at": now})
 
 
-def _counted(attempt: Attempt) -> dict[str, Any]:
+def _counted(attempt: Any) -> dict[str, Any]:
+    """One more attempt, whose key this expression is."""
     return {
         "attempts": F("attempts") + 1,
-        "first_attempt_id": Coalesce(F("first_attempt_id"), Value(attempt.pk)),
-        "last_attempt_id": attempt.pk,
+        "first_attempt_id": Coalesce(F("first_attempt_id"), attempt),
+        "last_attempt_id": attempt,
         # It was closed, so the record does not end its worker.
         "cut_short": 0,
     }

@@ -125,6 +125,10 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         """Let these lanes be tried at once, whatever they wait for."""
         return self.locked().update(not_before=None, asked_at=clock.now(), resting=False)
 
+    def wake(self) -> int:
+        """Something is about to be planned for these lanes of launches: they do not rest before that is through."""
+        return self.filter(launch__isnull=False).update(resting=False)
+
     def touch(self) -> int:
         """Before deliveries are held or erased: what a worker has read of these lanes is out of date from now on.
 
@@ -142,9 +146,14 @@ class LaneQuerySet(models.QuerySet["Lane"]):
         return self.filter(stale, pk__in=pks).update(nudged_at=now)
 
 
-def lease_end() -> Any:
+def lease_length() -> timedelta:
+    """How long a lease is in force that is not renewed."""
+    return timedelta(seconds=settings.DELIVERY_LEASE)
+
+
+def lease_end(length: Any = None) -> Any:
     """The end of a lease taken now, on the database's clock, which is the same for all workers."""
-    return Now() + timedelta(seconds=settings.DELIVERY_LEASE)
+    return Now() + (length or lease_length())
 
 
 def _none(rows: models.QuerySet[Any]) -> IsNull:
@@ -245,7 +254,10 @@ class Lane(models.Model):
                 name="lane_of_a_configuration_or_a_launch",
             ),
         ]
-        indexes = [models.Index(fields=["last_served_at"], name="lane_awake", condition=Q(resting=False))]
+        indexes = [
+            models.Index(fields=["last_served_at"], name="lane_awake", condition=Q(resting=False)),
+            models.Index(fields=["lease_owner"], name="lane_leased", condition=Q(lease_until__isnull=False)),
+        ]
 
     def __str__(self) -> str:
         return f"{self.configuration}: {self.get_status_display()}"

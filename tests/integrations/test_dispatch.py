@@ -16,6 +16,7 @@ from django.utils import timezone
 from integrations import dispatch, jobs, tasks
 from integrations.connectors.base import Exchange, ItemResult, Outcome
 from integrations.dispatch import send, settle
+from integrations.dispatch.due import Row
 from integrations.models import Attachment, Attempt, Delivery, Lane, LMSConfiguration
 from lmsbridge.practice.faults import Fault
 from objectives.models import Result
@@ -207,7 +208,7 @@ def test_worker__whose_lease_was_taken_over__settles_nothing(scene: Scene) -> No
     late = settle.exchanged(
         attempt,
         token,
-        [send.Row(delivery.pk, delivery.uuid, delivery.content, False)],
+        [Row(delivery.pk, delivery.uuid, delivery.content, False)],
         Exchange([ItemResult(delivery.uuid, Outcome.DELIVERED)]),
     )
     assert late is False

@@ -1,0 +1,44 @@
+"""What is due in a lane."""
+
+from __future__ import annotations
+
+import functools
+import uuid
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from integrations.dispatch.prepared import Prepared, given
+from integrations.models import Delivery
+
+
+class Row(NamedTuple):
+    """What dispatch needs of a delivery."""
+
+    pk: int
+    uuid: uuid.UUID
+    content: str
+    alone: bool
+    server_errors: int = 0
+    refused: bool = False
+
+
+def oldest(lane: int, now: datetime, most: int) -> list[Row]:
+    """The first so many that are due, in the order in which they go."""
+    return [Row._make(columns) for columns in _oldest(most).select({"lane": lane, "next_attempt_at": now})]
+
+
+@functools.lru_cache(maxsize=64)
+def _oldest(most: int) -> Prepared:
+    def rows() -> QuerySet[Any, Any]:
+        found = Delivery.objects.filter(lane=given(Delivery, "lane")).due(given(Delivery, "next_attempt_at"))
+        return found.order_by("priority", "next_attempt_at", "id").values_list(*Row._fields)[:most]
+
+    return Prepared(rows)
+
+
+def newest(lane: int, now: datetime) -> list[Row]:
+    """The one that is due and was recorded last, if any is."""
+    found = Delivery.objects.filter(lane=lane).due(now).order_by("-id")
+    return [Row._make(columns) for columns in found.values_list(*Row._fields)[:1]]
