@@ -921,6 +921,12 @@ class Migration(migrations.Migration):
             model_name="lane",
             index=models.Index(condition=models.Q(("resting", False)), fields=["last_served_at"], name="lane_awake"),
         ),
+        migrations.AddIndex(
+            model_name="lane",
+            index=models.Index(
+                condition=models.Q(("lease_until__isnull", False)), fields=["lease_owner"], name="lane_leased"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="lane",
             constraint=models.CheckConstraint(

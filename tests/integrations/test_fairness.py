@@ -266,6 +266,7 @@ def late(scene: Scene) -> LMSConfiguration:
     return late
 
 
+@pytest.mark.catalogue("R44")
 def test_lane_with_a_backlog__while_another_waits__gives_way_after_a_batch(
     scene: Scene, late: LMSConfiguration
 ) -> None:
