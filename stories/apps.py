@@ -8,3 +8,6 @@ from django.apps import AppConfig
 class StoriesConfig(AppConfig):
     name = "stories"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from stories import keeping  # noqa: F401  # registers signal receivers

@@ -19,7 +19,7 @@ LONGEST_PAUSE = timedelta(minutes=15)
 
 
 class Gone(Exception):
-    """The play was emptied, since its person was erased; nothing of it can go on."""
+    """The person was erased, or the play was given up long ago; nothing of it can go on."""
 
 
 class UsedUp(Exception):
@@ -37,7 +37,11 @@ def _locked(play: Play) -> Iterator[datetime]:
             Participant.objects.kept([play.participant_id])
         before = play.token_hash
         names = [field.attname for field in Play._meta.concrete_fields if not field.is_relation]
-        play.refresh_from_db(fields=[*names, "result"], from_queryset=Play.objects.select_for_update(of=("self",)))
+        now_locked = Play.objects.select_for_update(of=("self",))
+        try:
+            play.refresh_from_db(fields=[*names, "result"], from_queryset=now_locked)
+        except Play.DoesNotExist:
+            raise Gone from None
         if play.token_hash != before:
             raise Gone
         yield clock.now()
@@ -137,7 +141,7 @@ def leave(play: Play, index: int) -> int:
     """Go on from a scene; the scene to show: the next, or the same while its question is open."""
     with _locked(play) as now:
         here, index = way(play), reachable(play, index)
-        if here.is_open(index):
+        if play.finished_at is None and here.is_open(index):
             return index
         following = min(index + 1, len(here.scenes) - 1)
         if play.finished_at is None:

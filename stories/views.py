@@ -21,6 +21,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from stories import pages, playing, telling, throttle
+from stories.content import Tally
 from stories.forms import EmailForm, StepForm
 from stories.models import Play, Share
 from stories.pages import Stage
@@ -177,7 +178,7 @@ class Steps:
     def scene(self, index: int, *, left: int | None = None, problem: Any = "") -> HttpResponse:
         """One scene of this play."""
         way = playing.way(self.play)
-        if left is not None and index == left and way.is_open(index):
+        if left is not None and index == left and way.is_open(index) and self.play.finished_at is None:
             problem = pages.CHOOSE
         return self.stage().scene(way, index, finished=self.play.finished_at is not None, problem=problem)
 
@@ -189,7 +190,7 @@ class Steps:
     def end(self) -> HttpResponse:
         """How it went."""
         return self.stage().end(
-            playing.way(self.play),
+            Tally(self.play.score_raw, self.play.score_max, self.play.success),
             telling.told(self.play),
             told_url=reverse("story_told", args=["play"]),
             spent=time_spent(self.play.seconds),

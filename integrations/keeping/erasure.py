@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from integrations.models import Attempt, Contact, Delivery, Incident, Lane, Mail
 from integrations.models.delivery import erased
 from objectives import clock
-from objectives.models import Job, Membership, Participant
+from objectives.models import Job, Membership, Participant, participant_erased
 from objectives.scoping import TenantModel
 
 
@@ -61,6 +61,7 @@ def erase(participant: Participant) -> Erased:
         _look_whether_under_way(lanes, pks)
         delivered, undelivered = _drop(deliveries)
         attempts = _forget_answers(lanes, pks, name)
+        participant_erased.send(sender=Participant, participant=person)
         Participant.objects.filter(pk=person.pk).update(participant_id=name.pseudonym, name="")
         return Erased(
             pseudonym=name.pseudonym,

@@ -13,6 +13,7 @@ from django.db.models import Q
 from integrations import lifeline
 from integrations.keeping.requeue import chunks
 from integrations.models import Attempt, Delivery, LastRun
+from objectives.retention import drop_elsewhere
 
 NAME = "retention"
 # Ids in one query: SQLite takes no more than 32,766 of them.
@@ -28,6 +29,8 @@ def retain(now: datetime, until: float) -> bool:
     # Only after the contents: a delivered row with its content has its proof.
     if not more:
         attempts, more = _delete_attempts(now, until)
+    if not more:
+        more = drop_elsewhere(now, until)
     _note({"contents": contents, "answers": answers, "attempts": attempts}, finished=not more)
     return more
 

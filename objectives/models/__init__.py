@@ -5,7 +5,7 @@ from __future__ import annotations
 from objectives.models.job import Job
 from objectives.models.objective import Objective
 from objectives.models.organization import Membership, Organization, default_plan
-from objectives.models.participant import Participant
+from objectives.models.participant import Participant, participant_erased
 from objectives.models.result import Result, ResultQuerySet, outcome_of, results_recorded
 
 __all__ = [
@@ -18,5 +18,6 @@ __all__ = [
     "ResultQuerySet",
     "default_plan",
     "outcome_of",
+    "participant_erased",
     "results_recorded",
 ]

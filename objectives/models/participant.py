@@ -9,12 +9,16 @@ from collections.abc import Collection
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connections, models
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
 from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
 
 PSEUDONYM = "erased-"
+
+# Sent inside the transaction that erases a person, with ``participant`` as the person was.
+participant_erased = Signal()
 
 
 class ParticipantQuerySet(TenantQuerySet):
