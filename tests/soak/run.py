@@ -1,8 +1,8 @@
 """One soak: recording, kills and faults at the same time; then the reckoning.
 
 When the last kill and the last fault are over, a lane that was failing may still wait for up to an hour, as is right
-for an LMS that fails. What the sweep brings about by itself in ``Size.patience`` seconds is counted; then the rest is
-done as an operator would do it, with *Retry* and *Release* on everything that is left, and nothing else.
+for an LMS that fails. What goes by itself is counted until nothing moves for ``Size.patience`` seconds; then the rest
+is done as an operator would do it, with *Retry* and *Release* on everything that is left, and nothing else.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,7 +24,6 @@ from integrations import tasks
 from integrations.models import Delivery
 from objectives.models import Result
 from tests import roles
-from tests.polling import until
 from tests.processes import Process, Processes
 from tests.servers import free_port
 from tests.soak import balance
@@ -56,8 +56,8 @@ class Size:
     kills: int = 200
     faults: float = 0.3
     pace: float = 4.2
-    # What may arrive by itself once the last signal and the last fault are over.
-    patience: float = 60.0
+    # Once the last signal and the last fault are over and nothing moves for so long, an operator steps in.
+    patience: float = 40.0
     # One in so many results is typed into the form.
     typed_one_in: int = 20
     # For what is left once the operator has retried it, and for a process that was told to end.
@@ -167,13 +167,13 @@ class Soak:
         states = balance.states()
         left = self.stage.undelivered()
         waiting = {state: count for state, count in states.items() if state != "delivered"}
-        if _nothing_left_within(self.size.patience):
+        rest = left_at_standstill(self.size.patience, self.size.settle_within)
+        if not rest:
             return f"{left:,} were left {waiting or ''}, and all went by themselves"
-        rest = self.stage.undelivered()
         retry_everything()
-        if not _nothing_left_within(self.size.settle_within):
+        if left_at_standstill(self.size.settle_within, self.size.settle_within):
             broken.append(f"Not everything was delivered in the end: {balance.states()}.")
-        by_themselves = f"{left - rest:,} went by themselves within {self.size.patience:g} s"
+        by_themselves = f"{left - rest:,} went by themselves until nothing moved for {self.size.patience:g} s"
         return f"{left:,} were left {waiting}; {by_themselves}, {rest:,} were retried by an operator"
 
     def ask(self, what: str) -> Any:
@@ -209,12 +209,15 @@ def is_over(running: Sequence[Future[None]]) -> bool:
     return not left or any(one.exception() for one in done)
 
 
-def _nothing_left_within(seconds: float) -> bool:
-    try:
-        until(lambda: not Stage.undelivered(), "deliveries", seconds, every=0.5)
-    except AssertionError:
-        return False
-    return True
+def left_at_standstill(patience: float, within: float) -> int:
+    """How many deliveries are left when all are gone, none goes for ``patience`` seconds, or ``within`` are over."""
+    left = Stage.undelivered()
+    began = moved = time.monotonic()
+    while left and (now := time.monotonic()) < min(moved + patience, began + within):
+        time.sleep(0.5)
+        found = Stage.undelivered()
+        left, moved = found, moved if found == left else now
+    return left
 
 
 def retry_everything() -> None:
