@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group, User
 from django.db import transaction
 
 from integrations.models import Attachment, LastRun, LMSConfiguration
+from lmsbridge.seed_story import tell
 from objectives import clock
 from objectives.models import Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
@@ -72,7 +73,15 @@ def seed(practice: str) -> None:
             Participant.objects.create(organization=organization, participant_id=participant_id, name=person)
         _connect(organization, practice)
         _record(organization)
+    _story()
     _people()
+
+
+def _story() -> None:
+    """One story to play, shared with Northwind's LMS; its learners may also play without one."""
+    configuration = LMSConfiguration.objects.get(name="Northwind LMS")
+    Organization.objects.filter(pk=configuration.organization_id).update(open_stories=True)
+    tell(Objective.objects.of(configuration.organization).get(external_reference="fire-safety"), configuration)
 
 
 def _people() -> None:

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from integrations.models import LMSConfiguration
 from objectives.models import Objective
-from stories.models import Option, Scene, Story, StoryVersion
+from stories.models import Option, Scene, Share, Story, StoryVersion
 
 Words = str | Promise
 
@@ -191,6 +192,19 @@ def restore(story: Story) -> bool:
     story.state = Story.State.PUBLISHED if story.latest_version else Story.State.DRAFT
     story.save(update_fields=["state"])
     return True
+
+
+@transaction.atomic
+def share(story: Story, configuration: LMSConfiguration | None, **limits: Any) -> Share:
+    """A link to the story as it stands, which is published for it; ``NotReady`` if it lacks something.
+
+    A story that is published stays as it is: changes that nobody asked to publish do not go out with a link.
+    """
+    _lock(story)
+    if story.state != Story.State.PUBLISHED:
+        publish(story)
+    made: Share = Share.objects.create(story=story, configuration=configuration, **limits)
+    return made
 
 
 def _lock(story: Story) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 os.environ.update(
     {
@@ -18,6 +19,8 @@ os.environ.update(
         "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
         # Only this address is open, so that 127.0.0.1 and ::1 can stand for what must never be reached.
         "OUTBOUND_ALLOWED_NETWORKS": "127.0.0.2/32",
+        # Always the same folder, so that it does not become many; names of images are random.
+        "MEDIA_ROOT": os.path.join(tempfile.gettempdir(), "lms-bridge-tests", "media"),
     }
 )
 

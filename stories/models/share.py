@@ -117,6 +117,21 @@ class Share(TenantModel):
         self.sealed_token = secrets.seal(token, context=self._context())
         return token
 
+    def reissue(self) -> str:
+        """Give the share a new token and open it again; nobody gets in by the old one. The new token."""
+        token = self.issue()
+        self.revoked_at = None
+        self.save(update_fields=["token_hash", "sealed_token", "revoked_at"])
+        return token
+
+    def revoke(self) -> bool:
+        """Close the link for everybody; ``False`` if it was closed by a person before."""
+        if self.revoked_at is not None:
+            return False
+        self.revoked_at = clock.now()
+        self.save(update_fields=["revoked_at"])
+        return True
+
     def token(self) -> str:
         """The token in the clear; ``secrets.Unreadable`` if its key left the ring."""
         return secrets.unseal(self.sealed_token, context=self._context())

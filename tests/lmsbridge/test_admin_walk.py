@@ -79,6 +79,18 @@ TABLE: dict[str, Rights] = {
     "integrations_contact_ask": Rights(ADMINS, ADMINS),
     **_model("objectives_job"),
     "objectives_job_cancel": Rights(EDITORS, EDITORS),
+    **_model("stories_story", add=EDITORS, change=EDITORS, delete=EDITORS),
+    "stories_story_publish": Rights(EDITORS, EDITORS),
+    "stories_story_share": Rights(EDITORS, EDITORS),
+    "stories_story_archive": Rights(EDITORS, EDITORS),
+    "stories_story_restore": Rights(EDITORS, EDITORS),
+    "stories_story_preview": Rights(EVERYBODY, EVERYBODY),
+    **_model("stories_scene", add=EDITORS, change=EDITORS, delete=EDITORS),
+    "stories_scene_up": Rights(EDITORS, EDITORS),
+    "stories_scene_down": Rights(EDITORS, EDITORS),
+    **_model("stories_share", change=EDITORS),
+    "stories_share_revoke": Rights(EDITORS, EDITORS),
+    "stories_share_reissue": Rights(EDITORS, EDITORS),
 }
 # Addresses without a name: the redirect from a row's short address, and the page that is not there.
 UNNAMED = {"<path:object_id>/", "(?P<url>.*)$"}

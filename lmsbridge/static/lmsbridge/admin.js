@@ -39,6 +39,6 @@
   };
 
   document.addEventListener("DOMContentLoaded", () => {
-    if (navigator.clipboard) document.querySelectorAll("pre.content, pre.answer").forEach(offerCopy);
+    if (navigator.clipboard) document.querySelectorAll("pre.content, pre.answer, code.share-link").forEach(offerCopy);
   });
 }
