@@ -38,7 +38,7 @@ class Kept:
         """End it with TERM; a sentence for each of its processes, now or earlier, that left something behind."""
         found: list[str] = []
         try:
-            self.process.stop(within)
+            self.process.stop(within, orphans_within=within)
         except AssertionError as left:
             found.append(str(left))
         for process in self.earlier:
@@ -73,10 +73,15 @@ class Keeper:
         """Look after them from now on."""
         self._thread.start()
 
-    def stop(self, within: float) -> list[str]:
-        """Let nothing be started any more and end everything with TERM; a sentence for whatever was left."""
+    def let_go(self) -> None:
+        """Start nothing any more."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def stop(self, within: float) -> list[str]:
+        """Start nothing any more and end everything with TERM; a sentence for whatever was left."""
+        self.let_go()
         return [sentence for kept in self.kept for sentence in kept.stop(within)]
 
     @property

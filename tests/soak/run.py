@@ -89,7 +89,13 @@ class Soak:
 
     def run(self, title: str, repeat: str) -> Balance:
         """All of it; AssertionError where it could not be carried through."""
-        found = Balance(title, repeat)
+        try:
+            return self._carried_through(Balance(title, repeat))
+        finally:
+            # Or what the caller kills would be started again.
+            self.keeper.let_go()
+
+    def _carried_through(self, found: Balance) -> Balance:
         with found.timed("start"):
             self.start()
         with found.timed("kills and faults"):
