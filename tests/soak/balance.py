@@ -29,7 +29,7 @@ class Balance:
     repeat: str
     took: dict[str, float] = field(default_factory=dict)
     results: int = 0
-    typed: str = ""
+    recording: str = ""
     states: Mapping[str, int] = field(default_factory=dict)
     at_the_end_of_faults: str = ""
     requests: int = 0
@@ -59,7 +59,7 @@ class Balance:
         kills = {name.removeprefix("SIGKILL "): n for name, n in self.signals.items() if name.startswith("SIGKILL")}
         others = {name: n for name, n in self.signals.items() if not name.startswith("SIGKILL")}
         lines = [
-            ("results recorded", f"{self.results:,}, {self.typed}"),
+            ("results recorded", f"{self.results:,}, {self.recording}"),
             ("deliveries", f"{sum(self.states.values()):,}: {_listed(self.states)}"),
             ("when the faults were over", self.at_the_end_of_faults),
             ("requests", f"{self.requests:,}, {self.repeats:,} statements in them told again"),

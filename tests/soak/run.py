@@ -182,6 +182,14 @@ class Soak:
         by_themselves = f"{left - rest:,} went by themselves until nothing moved for {self.size.patience:g} s"
         return f"{left:,} were left {waiting}; {by_themselves}, {rest:,} were retried by an operator"
 
+    def recording(self) -> str:
+        """In words how recording went."""
+        form, bulk = self.form, self.bulk
+        return (
+            f"{len(form.answered)} of them typed in; {len(form.unanswered)} forms got no answer, "
+            f"{len(form.refused)} a page that nothing was saved; {bulk.refused} bulks had to be recorded again"
+        )
+
     def ask(self, what: str) -> Any:
         """What the LMSs know of the soak, or are told."""
         answer = requests.get(f"{self.address}{CONTROL}{what}", timeout=120)
@@ -200,11 +208,7 @@ class Soak:
         if missing := len(set(self.bulk.recorded) - kept):
             found.broken.append(f"{missing} results were recorded and are not in the database.")
         found.results = len(kept)
-        form = self.form
-        found.typed = (
-            f"{len(form.answered)} of them typed in; {len(form.unanswered)} forms got no answer, "
-            f"{len(form.refused)} a page that nothing was saved"
-        )
+        found.recording = self.recording()
         found.states, found.delays, found.signals = balance.states(), balance.delays(), self.killer.done
         self.lms.stop()
 
