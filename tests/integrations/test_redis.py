@@ -18,7 +18,12 @@ from tests.redis_server import QUEUE
 from tests.scene import Scene
 from tests.visitor import Visitor
 
-pytestmark = [pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.processes,
+    # As in production; which database it is matters to nothing here.
+    pytest.mark.database(only="postgresql"),
+    pytest.mark.django_db(transaction=True),
+]
 
 # A cluster looks for itself every two seconds.
 QUICK = {"DELIVERY_SLICE": "4", "OUTBOUND_DEADLINE": "3", "WATCHDOG_AFTER": "12"}
