@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from integrations.alerts.contacts import ask, ask_again, confirm, contact_of, is_confirmed, read_token
 from integrations.alerts.incidents import failed, watch, worked
+from integrations.alerts.origins import trusted
 from integrations.alerts.sending import send_mails
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "is_confirmed",
     "read_token",
     "send_mails",
+    "trusted",
     "watch",
     "worked",
 ]

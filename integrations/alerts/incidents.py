@@ -36,8 +36,11 @@ def failed(lane: Lane, status: str, sentence: str, now: datetime) -> None:
     """The destination failed: open the lane's incident, or go on with the one that is open.
 
     ``status`` is ``Lane.Status.CANNOT_CONNECT`` or ``SERVER_ERROR``, ``sentence`` what the answer showed. Call it
-    inside the transaction that changes the lane: the mail is written with it or not at all.
+    inside the transaction that changes the lane: the mail is written with it or not at all. The trouble of a single
+    launch with its own destination is no outage of the configuration's LMS.
     """
+    if lane.launch_id is not None:
+        return
     found = Incident.objects.open().filter(lane=lane)
     if not found.update(status=status, sentence=sentence) and _is_new(lane, status, sentence, now):
         return
@@ -47,6 +50,8 @@ def failed(lane: Lane, status: str, sentence: str, now: datetime) -> None:
 
 def worked(lane: Lane, now: datetime) -> None:
     """The destination took something: close the lane's incident, if one is open, inside the same transaction."""
+    if lane.launch_id is not None:
+        return
     found = Incident.objects.open().filter(lane=lane)
     pk = found.values_list("pk", flat=True).first()
     if pk is None or not found.filter(pk=pk).update(closed_at=now, next_mail_at=None):

@@ -140,6 +140,27 @@ def expiry(configuration: LMSConfiguration, days: int, count: int) -> Text:
     )
 
 
+# Launches ----------------------------------------------------------------------------------------------------------
+
+
+def trusted(configuration: LMSConfiguration, origin: str) -> Text:
+    """The first launch of a configuration without an address was confirmed by this server, which is trusted now."""
+    text = _(
+        "A learner opened a story from the server below, and it gave LMS Bridge a token for the LMS “%(name)s”. "
+        "This LMS configuration has no address of its own, so from now on its results go to this server."
+    )
+    return _text(
+        configuration,
+        _("results go to %(origin)s") % {"origin": origin},
+        text % {"name": _name(configuration)},
+        [(_("Server"), origin)],
+        _(
+            "If this is your LMS, there is nothing to do. If you do not know it, refuse it on the page below: then "
+            "nothing more is sent there. Other servers are held back until an admin approves them."
+        ),
+    )
+
+
 # Confirming --------------------------------------------------------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from django import forms
 from django.utils.functional import Promise
 
 if TYPE_CHECKING:
-    from integrations.connectors.http import Answer, Door
+    from integrations.connectors.http import Answer, Destination, Door
 
 # What goes in ------------------------------------------------------------------------------------------------------
 
@@ -46,6 +46,16 @@ class Connection:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Launched:
+    """What the LMS itself called learner, activity and session in the launch by which something was achieved."""
+
+    actor: Mapping[str, Any]
+    activity_id: str
+    registration: str
+    session_id: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Facts:
     """What a participant achieved, frozen when it was recorded; what a statement or a completion is made of."""
 
@@ -64,6 +74,7 @@ class Facts:
     score_max: Decimal | None
     duration: datetime.timedelta | None
     timestamp: datetime.datetime
+    launch: Launched | None = None
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -122,6 +133,15 @@ class Check:
     ok: bool
     sentence: str
     answer: Answer | None = None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fetched:
+    """What asking for the token of a launch gave: the token, or a sentence that says why there is none."""
+
+    token: Secret | None
+    sentence: str
+    status: int
 
 
 class Held(Exception):
@@ -189,10 +209,12 @@ class CannotConnect(DestinationError):
 class ServerError(DestinationError):
     """A complete HTTP answer arrived and it is no success.
 
-    ``perhaps_one_item`` tells that some LMSs give this answer to one bad item among good ones.
+    ``perhaps_one_item`` tells that some LMSs give this answer to one bad item among good ones,
+    ``refuses_credentials`` that the LMS does not let these credentials do it.
     """
 
     perhaps_one_item = False
+    refuses_credentials = False
 
 
 class RateLimited(DestinationError):
@@ -234,6 +256,8 @@ class Connector(abc.ABC):
     options_form: ClassVar[type[OptionsForm]]
     max_batch: ClassVar[int] = 200
     max_bytes: ClassVar[int] = 512 * 1024
+    # Whether an LMS of this kind can launch stories; then the last two methods are there.
+    takes_launches: ClassVar[bool] = False
 
     @abc.abstractmethod
     def can_send(self, connection: Connection) -> Held | None:
@@ -254,3 +278,13 @@ class Connector(abc.ABC):
     @abc.abstractmethod
     def read_result(self, door: Door, connection: Connection, item: Item) -> tuple[ReadBack, Answer | None]:
         """Whether the LMS has this very item. Raises ``DestinationError`` where the destination is concerned."""
+
+    def fetch_token(self, door: Door, address: Destination) -> Fetched:
+        """Ask once for the token of a launch. Raises ``CannotConnect``."""
+        raise NotImplementedError
+
+    def launch_connection(
+        self, connection: Connection, url: str, token: Secret | None, *, own_key: bool = False
+    ) -> Connection:
+        """How to reach the destination of a launch: with its token, with the configured key, or with none."""
+        raise NotImplementedError

@@ -8,11 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
+from django.db import transaction
 from django.db.models import Case, Exists, F, OuterRef, Value, When
 
 from integrations import lifeline
-from integrations.connectors.base import Connection, Connector, Facts, Held
-from integrations.models import Attachment, Delivery, Lane, LMSConfiguration
+from integrations.connectors.base import Connection, Connector, Facts, Held, Launched
+from integrations.dispatch.routes import route_of
+from integrations.models import Attachment, Delivery, Lane, Launch, LMSConfiguration
 from integrations.models.delivery import EARLIER, DeliveryQuerySet, default_expiry, erased
 from objectives import clock
 from objectives.models import Objective, Participant, Result, ResultQuerySet
@@ -23,8 +25,14 @@ CHUNK = 500
 MISSING_WITHIN = timedelta(hours=1)
 
 
-def facts_of(result: Result, delivery_id: uuid.UUID, participant: Participant, objective: Objective) -> Facts:
-    """What is told about a result, under the id it has in this one LMS."""
+def facts_of(
+    result: Result,
+    delivery_id: uuid.UUID,
+    participant: Participant,
+    objective: Objective,
+    launch: Launch | None = None,
+) -> Facts:
+    """What is told about a result, under the id it has in this one LMS; after a launch, in that LMS's own terms."""
     return Facts(
         id=delivery_id,
         participant_id=participant.participant_id,
@@ -41,7 +49,12 @@ def facts_of(result: Result, delivery_id: uuid.UUID, participant: Participant, o
         score_max=result.score_max,
         duration=result.duration,
         timestamp=result.occurred_at,
+        launch=None if launch is None else _launched(launch),
     )
+
+
+def _launched(launch: Launch) -> Launched:
+    return Launched(launch.actor, launch.activity_id, launch.registration, launch.session_id)
 
 
 def delivery_id(configuration: LMSConfiguration, result: Result) -> uuid.UUID:
@@ -64,14 +77,24 @@ def due_at(configuration: LMSConfiguration, now: datetime) -> datetime:
 
 
 class Composer:
-    """Fills in a delivery's content, or the reason why it is held, for one configuration."""
+    """Fills in a delivery's content, or the reason why it is held, for one configuration, or one launch by it."""
 
-    def __init__(self, configuration: LMSConfiguration) -> None:
+    def __init__(self, configuration: LMSConfiguration, launch: Launch | None = None) -> None:
         self.configuration = configuration
+        self.launch = launch
         self.connector: Connector = configuration.connector
         self.connection: Connection = configuration.declared()
-        self.obstacle = self.connector.can_send(self.connection)
+        self.obstacle = self._obstacle()
         self._next: datetime | None = None
+
+    def _obstacle(self) -> Held | None:
+        if self.launch is None:
+            return self.connector.can_send(self.connection)
+        try:
+            route_of(self.launch, self.configuration)
+        except Held as held:
+            return held
+        return None
 
     def due_at(self, now: datetime) -> datetime:
         """When something recorded now is sent."""
@@ -85,8 +108,11 @@ class Composer:
             for column, value in erased().items():
                 setattr(delivery, column, value)
         else:
-            facts = facts_of(result, delivery.uuid, person, objective)
-            self.fill(delivery, facts, self.due_at(clock.now()))
+            now = clock.now()
+            facts = facts_of(result, delivery.uuid, person, objective, self.launch)
+            # A lane of a launch's own goes by no interval.
+            own_lane = delivery.lane_id != self.configuration.lane.pk
+            self.fill(delivery, facts, now if own_lane else self.due_at(now))
         return delivery
 
     def fill(self, delivery: Delivery, facts: Facts, due: datetime) -> None:
@@ -118,6 +144,7 @@ def plan_missing(now: datetime) -> set[int]:
     wanted = Attachment.objects.filter(
         ~Exists(planned), objective=OuterRef("objective_id"), attached_at__lte=OuterRef("recorded_at")
     )
+    wanted = wanted.filter(~Exists(Launch.objects.excusing()))
     recent = Result.objects.filter(recorded_at__gt=now - MISSING_WITHIN).filter(Exists(wanted)).order_by("pk")
     results = list(recent[:CHUNK])
     return _plan(results, {result.pk: result.recorded_at for result in results})
@@ -127,18 +154,24 @@ def _plan(results: Sequence[Result], attached_by: dict[int, datetime | None]) ->
     lanes: set[int] = set()
     for chunk in _chunks(results):
         objectives = Objective.objects.in_bulk({result.objective_id for result in chunk})
-        composers = _composers(objectives)
-        if not composers:
+        composers, launches = _composers(objectives), _launches(chunk)
+        if not composers and not launches:
             continue
         people = Participant.objects.kept({result.participant_id for result in chunk})
         rows: list[Delivery] = []
         for result in chunk:
-            limit = attached_by[result.pk]
+            limit, launch = attached_by[result.pk], launches.get(result.pk)
+            objective, person = objectives[result.objective_id], people[result.participant_id]
+            if launch is not None and launch.configuration is not None:
+                composer = Composer(launch.configuration, launch)
+                rows.append(composer.plan(_delivery(result, composer), result, person, objective))
             for attachment, composer in composers.get(result.objective_id, ()):
                 if limit is not None and attachment.attached_at > limit:
                     continue
-                objective, person = objectives[result.objective_id], people[result.participant_id]
-                rows.append(composer.plan(_delivery(result, composer), result, person, objective))
+                if launch is None or launch.lets_know(composer.configuration):
+                    rows.append(composer.plan(_delivery(result, composer), result, person, objective))
+        # First of all, so that none of them goes to rest before what is planned can be seen.
+        Lane.objects.filter(launch__in=[one.pk for one in launches.values()]).wake()
         Delivery.objects.bulk_create(rows, ignore_conflicts=True, batch_size=CHUNK)
         lanes |= {row.lane_id for row in rows if row.state == Delivery.State.QUEUED}
     return lanes
@@ -148,6 +181,13 @@ def _chunks(results: Iterable[Result]) -> Iterator[list[Result]]:
     stream = iter(results)
     while chunk := list(islice(stream, CHUNK)):
         yield chunk
+
+
+def _launches(results: Sequence[Result]) -> dict[int, Launch]:
+    """By result, the launch that it came with."""
+    own = Launch.objects.filter(result__in=[result.pk for result in results])
+    found = own.select_related("configuration__lane", "configuration__organization", "relaunched_as", "lane")
+    return {launch.result_id: launch for launch in found if launch.result_id is not None}
 
 
 def _composers(objectives: dict[int, Objective]) -> dict[int, list[tuple[Attachment, Composer]]]:
@@ -166,12 +206,14 @@ def _composers(objectives: dict[int, Objective]) -> dict[int, list[tuple[Attachm
 
 
 def _delivery(result: Result, composer: Composer) -> Delivery:
-    configuration = composer.configuration
+    configuration, launch = composer.configuration, composer.launch
+    lane = configuration.lane if launch is None else launch.lane_or(configuration.lane)
     return Delivery(
         organization_id=result.organization_id,
         uuid=delivery_id(configuration, result),
         configuration_id=configuration.pk,
-        lane_id=configuration.lane.pk,
+        launch_id=None if launch is None else launch.pk,
+        lane_id=lane.pk,
         result_id=result.pk,
     )
 
@@ -187,17 +229,29 @@ def release(held: Iterable[Delivery], *, by_person: bool = False) -> set[int]:
     and what cuts its sending short, is queued only ``by_person``.
     """
     now = clock.now()
-    composers: dict[int, Composer] = {}
+    composers: dict[tuple[int, int | None], Composer] = {}
     lanes: set[int] = set()
     for delivery in held:
         if delivery.reason in NEEDS_A_PERSON and not by_person:
             continue
-        composer = composers.setdefault(delivery.configuration_id, Composer(delivery.configuration))
+        which, launch = (delivery.configuration_id, delivery.launch_id), delivery.launch
+        composer = composers.get(which) or Composer(delivery.configuration, launch)
+        composers[which] = composer
         result, before = delivery.result, (delivery.reason, delivery.sentence)
-        composer.fill(delivery, facts_of(result, delivery.uuid, result.participant, result.objective), now)
+        composer.fill(delivery, facts_of(result, delivery.uuid, result.participant, result.objective, launch), now)
         if delivery.state == Delivery.State.HELD and (delivery.reason, delivery.sentence) == before:
             continue
-        written = (
+        if _write_released(delivery, by_person=by_person) and delivery.state == Delivery.State.QUEUED:
+            lanes.add(delivery.lane_id)
+    return lanes
+
+
+def _write_released(delivery: Delivery, *, by_person: bool) -> bool:
+    """Write down what examining it came to, unless it is held no more."""
+    with transaction.atomic():
+        if delivery.launch_id is not None:
+            Lane.objects.filter(pk=delivery.lane_id).wake()
+        changed = (
             Delivery.objects.held()
             .filter(pk=delivery.pk)
             .update(
@@ -209,9 +263,7 @@ def release(held: Iterable[Delivery], *, by_person: bool = False) -> set[int]:
                 cut_short=0 if by_person else delivery.cut_short,
             )
         )
-        if written and delivery.state == Delivery.State.QUEUED:
-            lanes.add(delivery.lane_id)
-    return lanes
+    return bool(changed)
 
 
 def recheck(until: float) -> bool:
@@ -272,6 +324,7 @@ def earlier(configuration: LMSConfiguration, objective_ids: Sequence[int] | None
     attached = Attachment.objects.filter(
         configuration=configuration, objective=OuterRef("objective_id"), attached_at__gt=OuterRef("recorded_at")
     )
+    attached = attached.filter(~Exists(Launch.objects.excusing()))
     planned = Delivery.objects.filter(configuration=configuration, result=OuterRef("pk"))
     found = Result.objects.of(configuration.organization).filter(Exists(attached), ~Exists(planned))
     # What an erased person achieved is told to nobody any more.

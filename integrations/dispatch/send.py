@@ -30,11 +30,12 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub
-from integrations.dispatch import due, lanes, settle
+from integrations.dispatch import due, lanes, launches, settle
 from integrations.dispatch.due import Row
 from integrations.dispatch.plan import hold_what_cannot_go
 from integrations.dispatch.turns import TimedDoor, Turn
 from integrations.models import Attempt, Delivery, Lane
+from integrations.models.configuration import origin_of
 from objectives import clock
 from objectives.secrets import Unreadable
 
@@ -79,23 +80,41 @@ def serve_next(now: datetime, until: float) -> int | None:
 
 def serve(pk: int, token: uuid.UUID, until: float) -> None:
     """Send what is due in one lane whose lease we hold."""
-    lane = Lane.objects.select_related("configuration__organization").get(pk=pk)
+    lane = Lane.objects.select_related("configuration__organization", "launch__relaunched_as").get(pk=pk)
+    with TimedDoor(lane) as door:
+        connection = _connection(lane, token, door)
+        if connection is not None:
+            _serve(lane, token, connection, door, until)
+    if lane.launch is not None:
+        launches.rest(lane, token)
+
+
+def _serve(lane: Lane, token: uuid.UUID, connection: Connection, door: Door, until: float) -> None:
+    if lane.failures and not Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exists():
+        if lane.launch is None:
+            probe(lane, token, connection, door)
+        return
+    Slice(lane, token, lane.configuration.connector, connection, door, until).run()
+
+
+def _connection(lane: Lane, token: uuid.UUID, door: Door) -> Connection | None:
+    """How to reach the lane's destination, once what an earlier worker left open is closed; ``None`` if it cannot."""
+    if lane.launch is not None:
+        launches.close_what_was_lost(lane)
     settle.close_what_was_cut_short(lane)
+    if lane.launch is not None:
+        return launches.connect(lane, token, lane.launch, door)
     configuration = lane.configuration
     try:
         connection = configuration.connection()
     except Unreadable as problem:
         lanes.unreadable(lane, token, str(problem))
-        return
+        return None
     held = configuration.connector.can_send(connection)
     if held is not None:
         hold_what_cannot_go(lane, held)
-        return
-    with TimedDoor(lane) as door:
-        if lane.failures and not Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exists():
-            probe(lane, token, connection, door)
-            return
-        Slice(lane, token, configuration.connector, connection, door, until).run()
+        return None
+    return connection
 
 
 def probe(lane: Lane, token: uuid.UUID, connection: Connection, door: Door) -> None:
@@ -279,7 +298,7 @@ class Slice:
                 found = settle.read_back(found, *self.connector.read_result(self.door, self.connection, items[0]))
         except DestinationError as error:
             error.answer = self.scrubbed(error.answer)
-            return error
+            return launches.veiled(error) if self.is_foreign else error
         found = dataclasses.replace(found, answer=self.scrubbed(found.answer))
         if _holds(found, Outcome.UNPROVEN):
             unproven = ServerError(found.results[0].sentence, answer=found.answer)
@@ -312,6 +331,8 @@ class Slice:
         if isinstance(outcome, TooLarge):
             return self.refused(attempt, part[0], outcome)
         if isinstance(outcome, DestinationError):
+            if launches.is_signed_out(self.lane, outcome):
+                return launches.signed_out(attempt, self.token, outcome)
             if len(part) == 1 and self.blames_one(part, outcome):
                 return settle.postponed(attempt, self.token, part[0], outcome)
             return settle.destination_failed(attempt, self.token, outcome)
@@ -366,10 +387,17 @@ class Slice:
         """Where the requests go, as people typed it."""
         return str(self.connection.options.get(self.connector.options_form.address_field, ""))
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether the requests go to a server that a launch named, and not to the configured one."""
+        return self.lane.launch is not None and origin_of(self.address) != self.lane.configuration.origin()
+
     def scrubbed(self, answer: Answer | None) -> Answer | None:
         """What came back without our own credentials: some LMSs echo the request."""
         if answer is None or not answer.body:
             return answer
+        if self.is_foreign:
+            return launches.without_words(answer)
         return dataclasses.replace(answer, body=scrub(answer.body.decode(errors="replace"), self.connection).encode())
 
 

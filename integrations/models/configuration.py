@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import uuid
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self
 
 from django.core.validators import MinValueValidator
@@ -55,6 +56,19 @@ PLAN_INTERVALS = {
     Organization.Plan.TEAM.value: 15,
     Organization.Plan.ENTERPRISE.value: 0,
 }
+
+
+class Approval(enum.Enum):
+    """How a server that launches name came to be known beside the configured one."""
+
+    PINNED = "pinned"  # the first that gave a token for a launch
+    APPROVED = "approved"
+    REFUSED = "refused"
+
+    @classmethod
+    def allowing(cls) -> tuple[Approval, ...]:
+        """Those by which something may be sent there."""
+        return (cls.PINNED, cls.APPROVED)
 
 
 class LMSConfiguration(TenantModel):
@@ -164,10 +178,7 @@ class LMSConfiguration(TenantModel):
 
     def origin(self, options: Mapping[str, Any] | None = None) -> str:
         """Scheme, host and port that the secrets belong to; empty while there is no address."""
-        try:
-            return http.parse(self._url(self.options if options is None else options)).origin
-        except http.AddressRefused:
-            return ""
+        return origin_of(self._url(self.options if options is None else options))
 
     def _context(self, field: str) -> str:
         return f"{self.organization_id}|{self.uuid}|{self.origin()}|{field}"
@@ -220,15 +231,63 @@ class LMSConfiguration(TenantModel):
             return False
         return True
 
+    # Servers that launches name ----------------------------------------------------------------------------------
+
+    def approval(self, origin: str) -> Approval | None:
+        """What was decided about a server that launches name; ``None`` if nothing was."""
+        entry = self.origins.get(origin)
+        return Approval(entry["how"]) if entry else None
+
+    def allows(self, origin: str) -> bool:
+        """Whether a launch may lead to this server: it is the configured one, or was trusted or approved."""
+        return bool(origin) and (origin == self.origin() or self.approval(origin) in Approval.allowing())
+
+    @property
+    def trusts_first_token(self) -> bool:
+        """Whether nobody said yet which server launches may lead to: the first that gives a token is trusted."""
+        return not self.url and not any(entry["how"] != Approval.REFUSED.value for entry in self.origins.values())
+
+    def set_approval(
+        self, origin: str, how: Approval, now: datetime, *, by: str = "", address: str = "", key: str = ""
+    ) -> None:
+        """Decide about a server that launches name. ``key`` is one entered for ``address``, which is on it."""
+        entry: dict[str, Any] = {"how": how.value, "at": now.isoformat(), "by": by}
+        if key:
+            entry |= {"address": address, "sealed": secrets.seal(key, context=self._origin_context(address))}
+        self.origins = {**self.origins, origin: entry}
+
+    def _origin_context(self, address: str) -> str:
+        return f"{self.organization_id}|{self.uuid}|{address}|launches"
+
+    def origin_key(self, origin: str) -> Secret | None:
+        """The key that was entered for a server that launches name; ``secrets.Unreadable`` if it does not open."""
+        entry = self.origins.get(origin, {})
+        if "sealed" not in entry:
+            return None
+        return Secret(secrets.unseal(entry["sealed"], context=self._origin_context(entry["address"])))
+
     def reseal(self) -> bool:
         """Seal every secret under the newest key; ``True`` if something changed. Raises ``secrets.Unreadable``."""
+        with_key = [entry for entry in self.origins.values() if "sealed" in entry]
+        stale_origins = [entry for entry in with_key if not secrets.is_current(entry["sealed"])]
+        for entry in stale_origins:
+            context = self._origin_context(entry["address"])
+            entry["sealed"] = secrets.seal(secrets.unseal(entry["sealed"], context=context), context=context)
         stale = [field for field, entry in self.sealed.items() if not secrets.is_current(entry["sealed"])]
         for field in stale:
             context = self._context(field)
             self.sealed[field]["sealed"] = secrets.seal(
                 secrets.unseal(self.sealed[field]["sealed"], context=context), context=context
             )
-        return bool(stale)
+        return bool(stale or stale_origins)
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a URL; empty if it is none."""
+    try:
+        return http.parse(url).origin
+    except http.AddressRefused:
+        return ""
 
 
 def address_of(url: str) -> str:

@@ -70,7 +70,9 @@ class DeliveryQuerySet(TenantQuerySet):
 
     def with_facts(self) -> Self:
         """With everything at hand that their content is made of."""
-        return self.select_related("configuration", "launch", "result__participant", "result__objective")
+        return self.select_related(
+            "configuration", "launch__relaunched_as", "result__participant", "result__objective"
+        )
 
 
 class Delivery(TenantModel):

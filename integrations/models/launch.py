@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
@@ -15,6 +16,9 @@ from integrations.models.configuration import LMSConfiguration
 from objectives import clock, secrets
 from objectives.models import Participant, Result
 from objectives.scoping import TenantModel, TenantQuerySet
+
+if TYPE_CHECKING:
+    from integrations.models.lane import Lane
 
 
 def hash_of(*parts: Any) -> str:
@@ -100,13 +104,13 @@ class Launch(TenantModel):
     result = models.OneToOneField(
         Result, on_delete=models.PROTECT, null=True, related_name="launch", verbose_name=_("result")
     )
-    carries_on = models.ForeignKey(
+    relaunched_as = models.ForeignKey(
         "self",
         on_delete=models.SET_NULL,
         null=True,
-        related_name="carried_on_by",
-        verbose_name=_("carries on"),
-        help_text=_("The earlier launch whose result goes out with this one's token."),
+        related_name="earlier",
+        verbose_name=_("launched again as"),
+        help_text=_("The later launch with whose token the result goes."),
     )
 
     objects = LaunchQuerySet.as_manager()
@@ -138,8 +142,34 @@ class Launch(TenantModel):
         # Opaque on purpose: the admin's log keeps this text after a learner was erased.
         return _("Launch %(id)s") % {"id": str(self.uuid)[:8]}
 
+    def lane_or(self, lane: Lane) -> Lane:
+        """The lane of the launch's own destination, or ``lane`` where it has none."""
+        try:
+            return self.lane
+        except ObjectDoesNotExist:
+            return lane
+
+    def lets_know(self, configuration: LMSConfiguration) -> bool:
+        """Whether its result goes to another, attached configuration, too; see ``LaunchQuerySet.excusing``."""
+        if configuration.pk == self.configuration_id or not self.verified:
+            return False
+        return not self.destination or self.destination != configuration.address
+
     def _context(self, what: str) -> str:
         return f"{self.organization_id}|{self.uuid}|{self.endpoint_origin}|{self.fetch_origin}|{what}"
+
+    def reseal(self) -> bool:
+        """Seal what is sealed under the newest key; ``True`` if something changed. Raises ``secrets.Unreadable``."""
+        stale = [
+            name
+            for name in ("fetch", "token")
+            if (sealed := getattr(self, f"sealed_{name}")) and not secrets.is_current(sealed)
+        ]
+        for name in stale:
+            context = self._context(name)
+            plain = secrets.unseal(getattr(self, f"sealed_{name}"), context=context)
+            setattr(self, f"sealed_{name}", secrets.seal(plain, context=context))
+        return bool(stale)
 
     def seal_fetch(self, address: str) -> None:
         """Keep the address that gives the token, once, to whoever asks first."""

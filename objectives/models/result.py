@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, timedelta
 from decimal import Decimal
 from typing import Any
@@ -29,16 +29,20 @@ results_recorded = Signal()
 class ResultQuerySet(TenantQuerySet):
     """Results, and the one way to record them."""
 
-    def record(self, results: Iterable[Result]) -> list[Result]:
+    def record(
+        self, results: Iterable[Result], *, first: Callable[[list[Result]], None] = lambda _saved: None
+    ) -> list[Result]:
         """Save new results and announce them, in one transaction: all or none.
 
-        Every result is validated first. Raises ``ValidationError`` for the first that is not sound.
+        ``first`` is done with them before they are announced. Every result is validated before anything. Raises
+        ``ValidationError`` for the first that is not sound.
         """
         rows = list(results)
         for row in rows:
             row.prepare()
         with transaction.atomic():
             saved: list[Result] = self.bulk_create(rows, batch_size=500)
+            first(saved)
             results_recorded.send(sender=Result, results=saved)
         return saved
 

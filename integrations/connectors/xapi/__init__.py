@@ -20,13 +20,16 @@ from integrations.connectors.base import (
     Connector,
     Exchange,
     Facts,
+    Fetched,
     Held,
     Item,
     RateLimited,
     ReadBack,
+    Secret,
     ServerError,
 )
 from integrations.connectors.xapi.answers import comparable, is_json, read_answer, refusal
+from integrations.connectors.xapi.launches import connection_of, fetch_token
 from integrations.connectors.xapi.options import XapiOptions
 from integrations.connectors.xapi.statements import encode, problem, statement
 
@@ -46,6 +49,7 @@ class XapiConnector(Connector):
 
     label = gettext_lazy("xAPI")
     options_form = XapiOptions
+    takes_launches = True
 
     def can_send(self, connection: Connection) -> Held | None:
         """Results need a URL and a credential."""
@@ -126,6 +130,16 @@ class XapiConnector(Connector):
         same = comparable(found) == comparable(json.loads(item.content))
         return (ReadBack.SAME if same else ReadBack.DIFFERENT), answer
 
+    def fetch_token(self, door: http.Door, address: http.Destination) -> Fetched:
+        """As cmi5 wants it."""
+        return fetch_token(door, address)
+
+    def launch_connection(
+        self, connection: Connection, url: str, token: Secret | None, *, own_key: bool = False
+    ) -> Connection:
+        """A token goes out as it is after ``Basic`` (cmi5 8.2.2)."""
+        return connection_of(connection, url, token, own_key=own_key)
+
     def _call(
         self,
         door: http.Door,
@@ -140,7 +154,8 @@ class XapiConnector(Connector):
         except http.AddressRefused as refused:
             raise CannotConnect(refused.sentence, phase="address") from None
         headers = {
-            "Authorization": authorization(connection),
+            # A launch may lead to a server for which nobody has entered a key.
+            **({"Authorization": authorization(connection)} if connection.secrets else {}),
             "X-Experience-API-Version": connection.options.get("version", "1.0.3"),
             "Accept": "application/json",
             **({"Content-Type": "application/json"} if body else {}),

@@ -35,6 +35,7 @@ def refusal(answer: http.Answer) -> DestinationError:
     error = ServerError(_sentence(answer), answer=answer, retry_after=wait)
     # Ralph 5.1 answers 500 to a batch with one malformed mbox; others to what their validation has missed.
     error.perhaps_one_item = status == 500
+    error.refuses_credentials = status in {401, 403}
     return error
 
 

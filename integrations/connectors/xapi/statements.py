@@ -6,18 +6,22 @@ import datetime
 import json
 import re
 import urllib.parse
+import uuid
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 import idna
 from django import forms
+from django.conf import settings
 from django.utils.translation import gettext as _
 
-from integrations.connectors.base import Facts, Held
+from integrations.connectors.base import Facts, Held, Launched
 
 VERB = "http://adlnet.gov/expapi/verbs/"
 ACTIVITY_TYPE = "http://adlnet.gov/expapi/activities/objective"
+LAUNCHED_TYPE = "http://adlnet.gov/expapi/activities/course"
+SESSION_ID = "https://w3id.org/xapi/cmi5/context/extensions/sessionid"
 # RFC 5646 without its rare forms: language, script, region, variants.
 LANGUAGE_TAG = re.compile(
     r"[A-Za-z]{2,3}(-[A-Za-z]{4})?(-([A-Za-z]{2}|[0-9]{3}))?(-([A-Za-z0-9]{5,8}|[0-9][A-Za-z0-9]{3}))*"
@@ -72,29 +76,70 @@ def verb(completion: bool, success: bool | None) -> str:
 
 
 def statement(facts: Facts) -> dict[str, Any]:
-    """The statement that tells these facts. Raises ``Held`` if the participant id is no e-mail address."""
+    """The statement that tells these facts. Raises ``Held`` if the participant id is no e-mail address.
+
+    After a launch it speaks of learner and activity as the LMS itself did.
+    """
+    about = _about_objective(facts) if facts.launch is None else _about_launch(facts, facts.launch)
+    return {
+        "id": str(facts.id),
+        **about,
+        "result": _result(facts),
+        "timestamp": timestamp(facts.timestamp),
+    }
+
+
+def _verb(name: str) -> dict[str, Any]:
+    return {"id": VERB + name, "display": {"en": name}}
+
+
+def _about_launch(facts: Facts, launch: Launched) -> dict[str, Any]:
+    # LMSs that launch loosely wait for "completed", whatever else the result says; a failure completes nothing.
+    done = facts.completion and facts.success is not False
+    extensions = {SESSION_ID: launch.session_id} if launch.session_id else {}
+    context: dict[str, Any] = {"platform": "LMS Bridge"}
+    if _is_uuid(launch.registration):
+        context["registration"] = launch.registration.lower()
+    elif launch.registration:
+        extensions[f"{settings.PUBLIC_URL}/xapi/extensions/launch-registration"] = launch.registration
+    return {
+        "actor": dict(launch.actor),
+        "verb": _verb("completed" if done else verb(facts.completion, facts.success)),
+        "object": {
+            "objectType": "Activity",
+            "id": launch.activity_id,
+            "definition": {"type": LAUNCHED_TYPE},
+        },
+        "context": {**context, **({"extensions": extensions} if extensions else {})},
+    }
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
+
+
+def _about_objective(facts: Facts) -> dict[str, Any]:
     mbox = mailto(facts.participant_id)
     if mbox is None:
         raise Held(
             "no_email",
             _("The participant id is not a valid e-mail address. Correct it on the participant's page."),
         )
-    name = verb(facts.completion, facts.success)
     definition: dict[str, Any] = {"type": ACTIVITY_TYPE, "name": {facts.language: facts.activity_name}}
     if facts.activity_description:
         definition["description"] = {facts.language: facts.activity_description}
     return {
-        "id": str(facts.id),
         "actor": {
             "objectType": "Agent",
             **({"name": facts.participant_name} if facts.participant_name else {}),
             "mbox": mbox,
         },
-        "verb": {"id": VERB + name, "display": {"en": name}},
+        "verb": _verb(verb(facts.completion, facts.success)),
         "object": {"objectType": "Activity", "id": facts.activity_iri, "definition": definition},
-        "result": _result(facts),
         "context": {"platform": "LMS Bridge"},
-        "timestamp": timestamp(facts.timestamp),
     }
 
 
@@ -117,12 +162,9 @@ def _result(facts: Facts) -> dict[str, Any]:
 def problem(facts: Facts) -> str | None:
     """Why these facts cannot be said in valid xAPI, in a sentence; ``None`` if they can."""
     low, raw, high, scaled = facts.score_min, facts.score_raw, facts.score_max, facts.score_scaled
-    if not IRI.fullmatch(facts.activity_iri):
-        return _("The objective's activity IRI is not a full IRI.")
-    if not LANGUAGE_TAG.fullmatch(facts.language):
-        return _("The objective's language is not a language tag such as en or pt-BR.")
-    if not facts.activity_name.strip():
-        return _("The objective has no name.")
+    unnamed = _problem_of_objective(facts) if facts.launch is None else None
+    if unnamed is not None:
+        return unnamed
     if any(value is not None and not value.is_finite() for value in (low, raw, high, scaled)):
         return _("A score is not a number.")
     if scaled is not None and not -1 <= scaled <= 1:
@@ -135,6 +177,16 @@ def problem(facts: Facts) -> str | None:
         return _("The time spent is negative.")
     if facts.timestamp.tzinfo is None:
         return _("The time of the result has no time zone.")
+    return None
+
+
+def _problem_of_objective(facts: Facts) -> str | None:
+    if not IRI.fullmatch(facts.activity_iri):
+        return _("The objective's activity IRI is not a full IRI.")
+    if not LANGUAGE_TAG.fullmatch(facts.language):
+        return _("The objective's language is not a language tag such as en or pt-BR.")
+    if not facts.activity_name.strip():
+        return _("The objective has no name.")
     return None
 
 

@@ -1,0 +1,25 @@
+"""Launches of stories by LMSs: read, open, record what came of one, and tell the learner. Nobody is asked here."""
+
+from __future__ import annotations
+
+from integrations.launches.approving import approve, refuse
+from integrations.launches.opening import open_launch, participant
+from integrations.launches.parameters import NAMES, BadLaunch, Parameters, is_launch, read
+from integrations.launches.recording import record
+from integrations.launches.telling import State, Told, state
+
+__all__ = [
+    "NAMES",
+    "BadLaunch",
+    "Parameters",
+    "State",
+    "Told",
+    "approve",
+    "is_launch",
+    "open_launch",
+    "participant",
+    "read",
+    "record",
+    "refuse",
+    "state",
+]

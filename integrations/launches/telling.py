@@ -1,0 +1,112 @@
+"""What the learner is told about their launch and their result; nothing of what any server said."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+from datetime import datetime, timedelta
+
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+
+from integrations.models import Delivery, Lane, Launch
+from objectives import clock
+
+# Sooner than this a result is on its way, and no moment is named.
+SOON = timedelta(minutes=2)
+
+
+class State(enum.StrEnum):
+    """How far it is."""
+
+    OPEN = "open"  # nothing was recorded by this launch yet, and nothing is wrong
+    SENDING = "sending"
+    RECORDED = "recorded"
+    HELD = "held"  # the learner, or a person at the organization, has to do something
+    NOWHERE = "nowhere"  # it belongs to no LMS
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Told:
+    """A state, a sentence for the learner, and when the LMS confirmed; ``relaunch`` if launching again helps."""
+
+    state: State
+    sentence: str
+    confirmed_at: datetime | None = None
+    relaunch: bool = False
+
+
+def state(launch: Launch) -> Told:
+    """How far the launch is: its result, if it has one, else whether it will get one to the LMS."""
+    if launch.configuration_id is None:
+        return Told(
+            State.NOWHERE, _("This link belongs to no learning management system, so nothing is sent to one.")
+        )
+    delivery = _delivery(launch)
+    if delivery is not None:
+        return _of_delivery(delivery)
+    return _before(launch)
+
+
+def _delivery(launch: Launch) -> Delivery | None:
+    """The delivery of its result, or of that which goes with its token."""
+    found = Delivery.objects.filter(launch=launch).select_related("lane", "configuration").order_by("pk").last()
+    if found is None:
+        earlier = Delivery.objects.filter(launch__relaunched_as=launch).select_related("lane", "configuration")
+        found = earlier.order_by("pk").last()
+    return found
+
+
+def _relaunch() -> Told:
+    sentence = _(
+        "Your learning management system did not confirm this session. Go back to the course and open the "
+        "story there once more."
+    )
+    return Told(State.HELD, sentence, relaunch=True)
+
+
+def _before(launch: Launch) -> Told:
+    failed = {Launch.Token.REFUSED, Launch.Token.LOST, Launch.Token.EXPIRED, Launch.Token.DELETED}
+    if launch.token in failed:
+        return _relaunch()
+    if launch.token == Launch.Token.WAITING:
+        return Told(
+            State.HELD,
+            _(
+                "Your organization has to approve your learning management system first. You can play all the same: "
+                "your result is kept and sent once that is done."
+            ),
+        )
+    return Told(State.OPEN, "")
+
+
+def _of_delivery(delivery: Delivery) -> Told:
+    if delivery.state == Delivery.State.DELIVERED:
+        return Told(
+            State.RECORDED, _("Your result is recorded in your learning management system."), delivery.delivered_at
+        )
+    if delivery.state == Delivery.State.QUEUED:
+        return Told(State.SENDING, _sending(delivery))
+    if delivery.state == Delivery.State.HELD and delivery.reason == Delivery.Reason.RELAUNCH:
+        sentence = _(
+            "Your result is kept, but your learning management system closed the session. Go back to the "
+            "course and open the story there once more: then it is sent, and you need not play again."
+        )
+        return Told(State.HELD, sentence, relaunch=True)
+    return Told(State.HELD, _kept())
+
+
+def _kept() -> str:
+    return _("Your result is kept, but it cannot be sent just now. Your organization can see it and put that right.")
+
+
+def _sending(delivery: Delivery) -> str:
+    when = delivery.next_attempt_at
+    if delivery.configuration.paused:
+        return _("Your result is kept. It is sent once your organization resumes sending.")
+    if delivery.lane.status in {Lane.Status.CANNOT_CONNECT, Lane.Status.SERVER_ERROR}:
+        return _("Your result is kept. Your learning management system does not take it just now; it is tried again.")
+    if when is not None and when > clock.now() + SOON:
+        moment = date_format(when, "H:i")
+        return _("Your result is kept. It is sent with the next batch, at %(time)s UTC.") % {"time": moment}
+    return _("Your result is being sent to your learning management system.")
