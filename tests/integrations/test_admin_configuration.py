@@ -15,7 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from integrations.admin.display import CAP, capped
-from integrations.models import Attachment, Delivery, Lane, LMSConfiguration
+from integrations.models import Attachment, Delivery, Lane, Launch, LMSConfiguration
+from stories.models import Play, Share
 from tests import make
 from tests.fixtures_cast import SECRET, Cast
 
@@ -326,6 +327,9 @@ def questions(client: Client, url: str) -> int:
 def test_list__while_it_is_empty__says_what_to_do(cast: Cast) -> None:
     Attachment.objects.all().delete()
     Delivery.objects.all().delete()
+    Play.objects.all().delete()
+    Share.objects.all().delete()
+    Launch.objects.all().delete()
     LMSConfiguration.objects.all().delete()
     assert "Add one to send results" in cast.client("admin").get(LIST).content.decode()
     assert "Add one to send results" not in cast.client("viewer").get(LIST).content.decode()
