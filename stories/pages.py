@@ -86,10 +86,10 @@ class Stage:
         """What the story is about, with the button that begins it.
 
         ``asks_email``, ``email``, ``problem`` and ``form`` where the learner says who they are; ``resumes`` the
-        number of the scene to go on with; ``note`` a warning.
+        number of the scene to go on with; ``goes_on`` where only who has begun may; ``note`` a warning.
         """
-        questions = len(Way(self.content, {}).questions())
-        return self.answer("cover.html", {"questions": questions, **facts}, 422 if facts.get("problem") else 200)
+        status = 422 if facts.get("problem") else 410 if facts.get("goes_on") else 200
+        return self.answer("cover.html", {"questions": len(Way(self.content, {}).questions()), **facts}, status)
 
     def scene(self, way: Way, index: int, *, finished: bool = False, problem: Any = "") -> HttpResponse:
         """One scene, with its question and what was answered."""

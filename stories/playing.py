@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from integrations import launches
+from integrations.models import Launch
 from objectives import clock
 from objectives.models import Participant, Result
 from stories.content import Way
@@ -39,7 +41,7 @@ def _locked(play: Play) -> Iterator[datetime]:
         names = [field.attname for field in Play._meta.concrete_fields if not field.is_relation]
         now_locked = Play.objects.select_for_update(of=("self",))
         try:
-            play.refresh_from_db(fields=[*names, "result"], from_queryset=now_locked)
+            play.refresh_from_db(fields=[*names, "launch", "result"], from_queryset=now_locked)
         except Play.DoesNotExist:
             raise Gone from None
         if play.token_hash != before:
@@ -85,11 +87,35 @@ def _person(share: Share, email: str) -> Participant:
     return person
 
 
-def _begin_anew(share: Share, person: Participant, name: uuid.UUID) -> Play:
+def _begin_anew(share: Share, person: Participant, name: uuid.UUID, launch: Launch | None = None) -> Play:
     version = share.story.latest_version
     if version is None or share.standing() is not Share.Standing.OPEN:
         raise UsedUp
-    return Play.objects.create(share=share, version=version, participant=person, uuid=name)
+    return Play.objects.create(share=share, version=version, participant=person, uuid=name, launch=launch)
+
+
+def by_launch(share: Share, launch: Launch) -> Play | None:
+    """The play that a launch goes on with: the learner's own in this enrollment, or a new one.
+
+    It is a finished one where the launch is over, or where it only brings what was played before to the LMS;
+    ``None`` where the launch is over and nothing was played by this link.
+    """
+    with transaction.atomic():
+        person = Participant.objects.select_for_update(no_key=True).get(pk=launch.participant_id)
+        plays = Play.objects.filter(share=share, participant=person, launch__registration=launch.registration)
+        latest: Play | None = plays.select_related("launch", "version").order_by("-pk").first()
+        if launch.finished_at is not None:
+            return latest
+        if latest is None or (latest.finished_at is not None and not _is_to_be_told_again(latest)):
+            return _begin_anew(share, person, uuid.uuid4(), launch)
+        if latest.finished_at is None and latest.launch_id != launch.pk:
+            latest.launch = launch
+            latest.save(update_fields=["launch"])
+        return latest
+
+
+def _is_to_be_told_again(play: Play) -> bool:
+    return play.launch is not None and launches.state(play.launch).relaunch
 
 
 def again(play: Play) -> Play:
@@ -175,7 +201,8 @@ def finish(play: Play) -> int | None:
         return None
 
 
-def _record(play: Play, now: datetime) -> Result:
+def _record(play: Play, now: datetime) -> Result | None:
+    """The saved result; ``None`` where the launch has one already, of another story that its LMS calls the same."""
     result = Result(
         organization_id=play.organization_id,
         participant=play.participant,
@@ -188,4 +215,5 @@ def _record(play: Play, now: datetime) -> Result:
         duration=timedelta(seconds=play.seconds),
         occurred_at=now,
     )
-    return Result.objects.record([result])[0]
+    saved = launches.record(play.launch, result)
+    return None if Play.objects.filter(result=saved.pk).exists() else saved

@@ -105,10 +105,12 @@
   }
 
   function tell(told, news) {
-    if (news.state === "sending" || !told.isConnected) return false;
+    if (!told.isConnected) return true;
+    const words = told.querySelector("#told-words");
+    if (words.textContent !== news.words) words.textContent = news.words;
+    if (news.state === "sending") return false;
     told.className = `told ${news.state}`;
     told.dataset.state = news.state;
-    told.querySelector("#told-words").textContent = news.words;
     told.querySelector("form")?.remove();
     return true;
   }
