@@ -53,10 +53,15 @@ def _change_credentials(store: Store, fields: Mapping[str, str]) -> None:
     store.credentials = given
 
 
+def _end_sessions(store: Store, fields: Mapping[str, str]) -> None:
+    store.sessions.end_all()
+
+
 FORMS: Mapping[str, Callable[[Store, Mapping[str, str]], None]] = {
     "faults": _change_by_form,
     "credentials": _change_credentials,
     "forget": _forget,
+    "sessions": _end_sessions,
 }
 
 

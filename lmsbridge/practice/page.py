@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import html
 import ipaddress
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from lmsbridge.practice import control, words
+from lmsbridge.practice import control, launches, words
 from lmsbridge.practice.exchange import Reply, Request, as_json, not_allowed, sentence
 from lmsbridge.practice.faults import KINDS
 from lmsbridge.practice.smtp import Inbox, Letter
@@ -121,6 +122,8 @@ def _only_read(request: Request, make: Callable[[], Reply]) -> Reply:
 def _store_route(store: Store, rest: str, request: Request) -> Reply:
     if rest == "":
         return _only_read(request, lambda: _store_page(store, request))
+    if rest == "launch":
+        return _only_read(request, lambda: _launch_page(store, request))
     if rest == "received":
         return _only_read(request, lambda: _html(_received(store, None)))
     if rest == "faults" and request.method in {"GET", "HEAD"}:
@@ -200,6 +203,41 @@ def _store_page(store: Store, request: Request) -> Reply:
         refuses_known=Html(" selected" if store.refuses_known_ids else ""),
         received=_received(store, number),
         refresh="no" if number else "yes",
+    )
+
+
+def _launch_page(store: Store, request: Request) -> Reply:
+    """Links that launch a story, each with a session of its own."""
+    fields = {name: given[-1] for name, given in parse_qs(request.query).items()}
+    link, answer = fields.get("link", store.sessions.link).strip(), fields.get("answer", "token")
+    course = launches.course_from(fields)
+    found = [] if answer not in launches.ANSWERS or not launches.is_link(link) else list(launches.KINDS.items())
+    if found:
+        store.sessions.link = link
+    home = _address(store, request).removesuffix("/xapi/")
+    rows = [
+        fill(
+            "launch_link", url=launches.link_to(store, link, home, kind, course, answer), kind=kind, words=description
+        )
+        for kind, description in found
+    ]
+    return _page(
+        "launch",
+        title="Launch a story – Practice LMS",
+        name=store.name,
+        link=link,
+        answers=_answers(answer),
+        links=fill("launch_links", links=Html("\n".join(rows))) if rows else "",
+        **dataclasses.asdict(course),
+    )
+
+
+def _answers(chosen: str) -> Html:
+    return Html(
+        "".join(
+            fill("option", name=name, words=description, selected=Html(" selected") if name == chosen else "")
+            for name, description in launches.ANSWERS.items()
+        )
     )
 
 

@@ -16,6 +16,7 @@ from email.message import Message
 from typing import Any
 
 from lmsbridge.practice.faults import OK, Fault, fault_from
+from lmsbridge.practice.launches import Sessions
 from lmsbridge.practice.statements import essence
 
 FULL_STATEMENTS = 20_000  # beyond these the oldest keep their id and a digest only
@@ -111,6 +112,7 @@ class Store:
     def __init__(self, name: str) -> None:
         self.name = name
         self.credentials = Credentials()
+        self.sessions = Sessions()
         self.refuses_known_ids = False
         self.statement_count = 0
         self.request_count = 0
@@ -236,6 +238,10 @@ class Store:
         """Answers as it should from now on, whatever was scripted."""
         self.script([])
         self._always = OK
+
+    def accepts(self, authorization: str | None) -> bool:
+        """Whether this ``Authorization`` header opens the store: by its credentials, or by a session's token."""
+        return self.credentials.accept(authorization) or self.sessions.accept(authorization)
 
     def next_fault(self) -> Fault:
         """What the request at hand runs into; takes it off the script."""

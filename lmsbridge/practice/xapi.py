@@ -37,7 +37,7 @@ def answer(store: Store, request: Request, resource: str) -> Reply:
         return as_json(200, {"version": list(VERSIONS)}) if request.method in READ else not_allowed(*READ)
     if resource != "statements":
         return sentence(404, "This record store has statements and about only.")
-    if not store.credentials.accept(request.headers["Authorization"]):
+    if not store.accepts(request.headers["Authorization"]):
         text = "Key or secret is missing or wrong."
         return sentence(401, text, (("WWW-Authenticate", f'Basic realm="{store.name}"'),))
     try:
