@@ -33,7 +33,7 @@ class Turn:
 
     def __init__(self, lane: Lane) -> None:
         self._lane = lane
-        self._began_quick = lane.slowness == 0
+        self._was_quick = lane.slowness == 0
         self._ends = time.monotonic() + settings.DELIVERY_TURN
 
     def is_over(self) -> bool:
@@ -41,8 +41,9 @@ class Turn:
 
         At once if its LMS turned out to be slow, as the slow pool must not grow by it; after a while if others wait.
         """
-        if self._began_quick and self._lane.slowness:
+        if self._was_quick and self._lane.slowness:
             return True
+        self._was_quick = self._lane.slowness == 0
         if not self._lane.exchanges or time.monotonic() < self._ends:
             return False
         self._ends = time.monotonic() + settings.DELIVERY_TURN
