@@ -158,39 +158,38 @@ def publish(story: Story) -> StoryVersion:
 
     A new version is made only if something changed. Plays that are under way keep theirs.
     """
-    _lock(story)
-    if lacking := missing(story):
+    current = _locked(story)
+    if lacking := missing(current):
         raise NotReady(lacking)
-    if story.objective is None:
-        story.objective = _objective(story)
-    story.state = Story.State.PUBLISHED
-    story.save(update_fields=["objective", "state"])
-    latest = story.latest_version
-    content = content_of(story)
+    if current.objective is None:
+        current.objective = _objective(current)
+    _move(story, current, Story.State.PUBLISHED)
+    latest = current.latest_version
+    content = content_of(current)
     if latest is not None and latest.content == content:
         return latest
-    return StoryVersion.objects.create(story=story, number=latest.number + 1 if latest else 1, content=content)
+    number = latest.number + 1 if latest else 1
+    made: StoryVersion = StoryVersion.objects.create(story=current, number=number, content=content)
+    return made
 
 
 @transaction.atomic
 def archive(story: Story) -> bool:
     """Hide the story from learners; its records stay. ``False`` if it was hidden already."""
-    _lock(story)
-    if story.state == Story.State.ARCHIVED:
+    current = _locked(story)
+    if current.state == Story.State.ARCHIVED:
         return False
-    story.state = Story.State.ARCHIVED
-    story.save(update_fields=["state"])
+    _move(story, current, Story.State.ARCHIVED)
     return True
 
 
 @transaction.atomic
 def restore(story: Story) -> bool:
     """Bring an archived story back: published in its latest version, or a draft if it never was published."""
-    _lock(story)
-    if story.state != Story.State.ARCHIVED:
+    current = _locked(story)
+    if current.state != Story.State.ARCHIVED:
         return False
-    story.state = Story.State.PUBLISHED if story.latest_version else Story.State.DRAFT
-    story.save(update_fields=["state"])
+    _move(story, current, Story.State.PUBLISHED if current.latest_version else Story.State.DRAFT)
     return True
 
 
@@ -200,15 +199,22 @@ def share(story: Story, configuration: LMSConfiguration | None, **limits: Any) -
 
     A story that is published stays as it is: changes that nobody asked to publish do not go out with a link.
     """
-    _lock(story)
-    if story.state != Story.State.PUBLISHED:
+    if _locked(story).state != Story.State.PUBLISHED:
         publish(story)
     made: Share = Share.objects.create(story=story, configuration=configuration, **limits)
     return made
 
 
-def _lock(story: Story) -> None:
-    story.refresh_from_db(from_queryset=Story.objects.select_for_update())
+def _locked(story: Story) -> Story:
+    # Read anew rather than refreshed: that would open each image to measure it.
+    found: Story = Story.objects.select_for_update().get(pk=story.pk)
+    return found
+
+
+def _move(story: Story, current: Story, state: Story.State) -> None:
+    current.state = state
+    current.save(update_fields=["objective", "state"])
+    story.objective, story.state = current.objective, current.state
 
 
 def _objective(story: Story) -> Objective:

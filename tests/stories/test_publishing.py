@@ -62,8 +62,7 @@ def test_check__of_a_scene__names_the_field(organization: Organization, values: 
 def test_check__of_a_cover_without_words__asks_for_them(organization: Organization) -> None:
     story = make.draft(organization, scenes=1)
     Story.objects.filter(pk=story.pk).update(cover="stories/a.webp", cover_width=4, cover_height=3)
-    story.refresh_from_db()
-    assert lacking(story) == {("", "cover_alt")}
+    assert lacking(Story.objects.get(pk=story.pk)) == {("", "cover_alt")}
 
 
 def test_check__of_a_pass_mark_without_a_question__asks_for_one(organization: Organization) -> None:
@@ -191,6 +190,14 @@ def test_publishing__after_a_change__leaves_the_older_version_to_its_plays(organ
     play.refresh_from_db()
     headings = [one.content["scenes"][0]["heading"] for one in (play.version, story.latest_version) if one]
     assert headings == ["Scene 1", "Another beginning"]
+
+
+def test_publishing__with_an_image_whose_file_is_lost__goes_on(organization: Organization) -> None:
+    story = make.draft(organization, scenes=1)
+    lost = {"cover": "stories/lost.webp", "cover_width": 4, "cover_height": 3, "cover_alt": "A door"}
+    Story.objects.filter(pk=story.pk).update(**lost)
+    cover = publishing.publish(Story.objects.get(pk=story.pk)).content["cover"]
+    assert cover == {"name": "stories/lost.webp", "alt": "A door", "width": 4, "height": 3}
 
 
 def test_publishing__of_a_story_that_lost_its_scenes__leaves_learners_the_last_version(
