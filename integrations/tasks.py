@@ -12,6 +12,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Q
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django_q.models import Failure
@@ -181,11 +182,15 @@ def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = Fa
 
     ``reconnect`` tells that it leads elsewhere now or signs in otherwise, so that its status means nothing any more.
     """
-    lane = Lane.objects.filter(configuration=configuration)
-    lane.ask_now()
-    lane.update(recheck_at=clock.now(), recheck_after=0)
+    held = Delivery.objects.held().filter(configuration=configuration)
+    concerned = Lane.objects.filter(Q(own=configuration) | Q(resting=False) | Q(pk__in=held.values("lane")))
+    concerned = concerned.filter(configuration=configuration)
+    concerned.ask_now()
+    concerned.update(recheck_at=clock.now(), recheck_after=0)
     if reconnect:
-        lane.update(status=Lane.Status.NOT_TESTED, status_since=clock.now(), sentence="", slowness=UNKNOWN)
+        Lane.objects.filter(own=configuration).update(
+            status=Lane.Status.NOT_TESTED, status_since=clock.now(), sentence="", slowness=UNKNOWN
+        )
     dispatch.reschedule(configuration)
     nudge_lanes({configuration.lane.pk})
     alerts.ask(configuration, clock.now())
@@ -211,7 +216,7 @@ def send_now(configuration: LMSConfiguration) -> int:
     """End the wait for the next batch: everything queued is due, and the lane waits for nothing; how many waited."""
     now = clock.now()
     with transaction.atomic():
-        Lane.objects.filter(configuration=configuration).ask_now()
+        Lane.objects.filter(configuration=configuration, resting=False).ask_now()
         queued = Delivery.objects.filter(lane=configuration.lane, state=Delivery.State.QUEUED)
         count = queued.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
         nudge_lanes({configuration.lane.pk})

@@ -15,6 +15,7 @@ from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
 from django.db.models.functions import Now
 
+from integrations.keeping.launches import forget_launches_of
 from integrations.models import Attempt, Contact, Delivery, Incident, Lane, Mail
 from integrations.models.delivery import erased
 from objectives import clock
@@ -35,6 +36,7 @@ class Erased:
     delivered: int  # deliveries whose content was dropped; the LMS has them
     undelivered: int  # deliveries that are never sent now
     attempts: int  # exchanges whose answers were dropped
+    launches: int  # launches of which nothing is left but that there was one
     texts: int  # other texts that named the person
 
 
@@ -53,7 +55,7 @@ def erase(participant: Participant) -> Erased:
         # records a result takes the person's lock first, too, and the lane's at the end.
         person = Participant.objects.select_for_update().get(pk=participant.pk)
         # Before anything is looked at: what a worker has read by now is not sent any more, or is under way already.
-        Lane.objects.filter(configuration__organization=person.organization_id).touch()
+        Lane.objects.filter(configuration__organization=person.organization_id, resting=False).touch()
         name = _Name(person, Participant.new_pseudonym())
         deliveries = Delivery.objects.filter(result__participant=person)
         lanes = set(deliveries.order_by().values_list("lane_id", flat=True))
@@ -69,6 +71,7 @@ def erase(participant: Participant) -> Erased:
             delivered=delivered,
             undelivered=undelivered,
             attempts=attempts,
+            launches=forget_launches_of(person),
             texts=_forget_texts(person, name, deliveries),
         )
 

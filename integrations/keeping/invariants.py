@@ -19,7 +19,7 @@ from django.db import models
 from django.db.models import CharField, Count, Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Cast, Concat, Now
 
-from integrations.models import Attachment, Attempt, Delivery, Lane, LastRun
+from integrations.models import Attachment, Attempt, Delivery, Lane, LastRun, Launch
 from objectives import clock
 from objectives.models import Result
 from objectives.scoping import TenantModel, foreign_to_tenants
@@ -95,12 +95,16 @@ def _conservation(lately: datetime, planned_before: datetime) -> Iterator[Check]
         objective=OuterRef("objective_id"),
         configuration__organization=OuterRef("organization_id"),
         attached_at__lte=OuterRef("recorded_at"),
-    )
+    ).filter(~Exists(Launch.objects.excusing()))
     recorded = Result.objects.filter(recorded_at__gte=lately, recorded_at__lt=planned_before)
     yield recorded.filter(Exists(wanted)), "recorded for an attached LMS configuration, but there is no delivery."
     yield Delivery.objects.exclude(state__in=State.values), "in a state that does not exist."
     astray = Delivery.objects.filter(created_at__gte=lately).exclude(lane__configuration=F("configuration"))
     yield astray, "queued in the lane of another LMS configuration."
+    lent = Q(lane__launch__isnull=False) & (Q(launch__isnull=True) | ~Q(lane__launch=F("launch")))
+    yield Delivery.objects.filter(lent, created_at__gte=lately), "queued in the lane of another launch."
+    asleep = Delivery.objects.filter(state=State.QUEUED, lane__resting=True)
+    yield asleep, "queued in a lane that nobody looks at."
 
 
 def _leases(now: datetime) -> Iterator[Check]:

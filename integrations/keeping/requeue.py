@@ -32,6 +32,8 @@ def begin_requeue(now: datetime) -> set[int]:
     Held deliveries are examined by ``examine_held``, which may take more than one turn.
     """
     counts: dict[str, Any] = {"expired": expire(now), "due": _make_due(now), "revived": _revive(now)}
+    # Whoever plans something wakes its lane up; should one have been forgotten, it was for a day.
+    Lane.objects.filter(resting=True, pk__in=_queued().order_by().values("lane")).wake()
     counts["probed"] = _ask(_sendable_lanes().filter(not_before__gt=now, slow_since__isnull=True))
     LastRun.note(NAME, **counts, examined=0, released=0, after=0, finished=False)
     return set(_sendable_lanes().filter(pk__in=_queued().order_by().values("lane")).values_list("pk", flat=True))

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from integrations import lifeline
+from integrations.keeping.launches import forget_old_launches
 from integrations.keeping.requeue import chunks
 from integrations.models import Attempt, Delivery, LastRun
 from objectives.retention import drop_elsewhere
@@ -23,15 +24,18 @@ IDS_AT_ONCE = 5000
 def retain(now: datetime, until: float) -> bool:
     """Drop what was kept long enough, until ``until`` (``time.monotonic``); ``True`` if something is left to drop."""
     contents, more = _drop_contents(now, until)
-    answers, attempts = 0, 0
+    answers, attempts, launches = 0, 0, 0
     if not more:
         answers, more = _drop_answers(now, until)
     # Only after the contents: a delivered row with its content has its proof.
     if not more:
         attempts, more = _delete_attempts(now, until)
     if not more:
+        launches, more = forget_old_launches(now, until)
+    if not more:
         more = drop_elsewhere(now, until)
-    _note({"contents": contents, "answers": answers, "attempts": attempts}, finished=not more)
+    counts = {"contents": contents, "answers": answers, "attempts": attempts, "launches": launches}
+    _note(counts, finished=not more)
     return more
 
 

@@ -98,4 +98,4 @@ def test_retention__that_runs_out_of_time__goes_on_in_the_next_turn(scene: Scene
     assert keeping.retain(later, time.monotonic()) is True
     assert keeping.retain(later, time.monotonic() + 60) is False
     facts = LastRun.objects.get(pk="retention").facts
-    assert facts == {"contents": 3, "answers": 1, "attempts": 1, "finished": True}
+    assert facts == {"contents": 3, "answers": 1, "attempts": 1, "launches": 0, "finished": True}

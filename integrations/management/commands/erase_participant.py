@@ -54,5 +54,6 @@ class Command(BaseCommand):
         self.stdout.write(f"  Delivered before, content dropped: {done.delivered}")
         self.stdout.write(f"  Never sent now: {done.undelivered}")
         self.stdout.write(f"  Exchanges whose answers were dropped: {done.attempts}")
+        self.stdout.write(f"  Launches whose parameters were dropped: {done.launches}")
         self.stdout.write(f"  Other texts that named the person: {done.texts}")
         self.stdout.write("What was delivered before is in the LMSs; ask their administrators to erase it there.")
