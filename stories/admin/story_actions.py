@@ -159,7 +159,8 @@ class StoryActions(TenantModelAdmin):
         lacking = {story.pk: publishing.missing(story) for story in stories if not _is_out(story)}
         ready = [story for story in stories if not lacking.get(story.pk)]
         if answered and ready and form.is_valid():
-            return self._made(request, [self._share_one(request, story, form) for story in ready])
+            made = [self._share_one(request, story, form) for story in ready]
+            return self._made(request, [share for share in made if share is not None], original)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -178,15 +179,22 @@ class StoryActions(TenantModelAdmin):
         }
         return TemplateResponse(request, "admin/stories/story/share.html", context)
 
-    def _share_one(self, request: HttpRequest, story: Story, form: ShareForm) -> Share:
+    def _share_one(self, request: HttpRequest, story: Story, form: ShareForm) -> Share | None:
         was_out = _is_out(story)
-        made = publishing.share(story, **form.cleaned_data)
+        try:
+            made = publishing.share(story, **form.cleaned_data)
+        except publishing.NotReady:  # somebody took something out of it this moment
+            self._not_ready(request, story)
+            return None
         if not was_out:
             self.log_change(request, story, "Published, to be shared.")
         self.log_change(request, story, f"Shared with {made.configuration or 'no LMS'}.")
         return made
 
-    def _made(self, request: HttpRequest, shares: list[Share]) -> HttpResponse:
+    def _made(self, request: HttpRequest, shares: list[Share], original: Story | None) -> HttpResponse:
+        if not shares:
+            address = address_of(original) if original else reverse("admin:stories_story_changelist")
+            return HttpResponseRedirect(address)
         if len(shares) == 1:
             self.message_user(request, _("Here is the link. It works at once."), messages.SUCCESS)
             return HttpResponseRedirect(address_of(shares[0]))
