@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import functools
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, QuerySet
 
-from integrations.dispatch.prepared import Prepared, given
+from integrations.dispatch.prepared import GivenKeys, Prepared, given
 from integrations.models import Delivery
 
 
@@ -24,15 +25,17 @@ class Row(NamedTuple):
     refused: bool = False
 
 
-def oldest(lane: int, now: datetime, most: int) -> list[Row]:
-    """The first so many that are due, in the order in which they go."""
-    return [Row._make(columns) for columns in _oldest(most).select({"lane": lane, "next_attempt_at": now})]
+def oldest(lane: int, now: datetime, most: int, without: Sequence[int] = ()) -> list[Row]:
+    """The first so many that are due, in the order in which they go; ``without`` those with these keys."""
+    values = {"lane": lane, "next_attempt_at": now, "without": without}
+    return [Row._make(columns) for columns in _oldest(most).select(values)]
 
 
 @functools.lru_cache(maxsize=64)
 def _oldest(most: int) -> Prepared:
     def rows() -> QuerySet[Any, Any]:
         found = Delivery.objects.filter(lane=given(Delivery, "lane")).due(given(Delivery, "next_attempt_at"))
+        found = found.exclude(id__in=GivenKeys("without", BigIntegerField()))
         return found.order_by("priority", "next_attempt_at", "id").values_list(*Row._fields)[:most]
 
     return Prepared(rows)

@@ -12,6 +12,7 @@ import traceback
 import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 from django.db import Error as DatabaseError
@@ -32,6 +33,7 @@ from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub
 from integrations.dispatch import due, lanes, launches, settle
 from integrations.dispatch.due import Row
+from integrations.dispatch.outlast import TROUBLE
 from integrations.dispatch.plan import hold_what_cannot_go
 from integrations.dispatch.turns import TimedDoor, Turn
 from integrations.models import Attempt, Delivery, Lane
@@ -188,38 +190,44 @@ class Slice:
             return self.ahead.rows
         return [] if self.is_over or not self.may_go_on() else self.due(self.connector.max_batch)
 
-    def open_ahead(self) -> None:
-        """Open the next batch within the transaction that settles this one, which saves a commit for each batch.
+    def after(self, taken: Sequence[Row]) -> list[Row]:
+        """The batch after this one, which was taken, if it may be opened while this one is settled.
 
-        Not while anything is left open that decides what the next batch is.
+        Not while anything is left open that decides what it is.
         """
-        self.ahead = None
         grows = self.lane.batch_limit and not self.limit_is_learned
-        if not self.more_is_due or self.suspects or grows:
-            return
-        self.is_over = not self.may_go_on()
-        rows = [] if self.is_over else self.due(self.connector.max_batch)
-        attempt = self.open(rows, renewed=True) if rows else None
-        if attempt is not None:
-            self.ahead = Ahead(rows, attempt)
+        if not (self.flows and self.more_is_due) or self.suspects or grows:
+            return []
+        try:
+            self.is_over = not self.may_go_on()
+            return [] if self.is_over else self.due(self.connector.max_batch, taken)
+        except TROUBLE:
+            # What was taken is to be written down all the same.
+            return []
 
-    def due(self, most: int) -> list[Row]:
-        """The next batch: bounded by count, by bytes and by what was learned; a suspect goes alone."""
+    def open_ahead(self, rows: Sequence[Row]) -> None:
+        """Open a batch within the transaction that settles the one before, which saves a commit for each batch."""
+        attempt = self.open(rows, renewed=True) if rows else None
+        self.ahead = Ahead(rows, attempt) if attempt else None
+
+    def due(self, most: int, taken: Sequence[Row] = ()) -> list[Row]:
+        """The next batch: bounded by count, by bytes and by what was learned.
+
+        A suspect goes alone. What was ``taken`` just now and is not settled yet does not go again.
+        """
         most = min(most, self.lane.batch_limit or most)
-        suspected = {row.pk for row, _sentence in self.suspects}
-        found = due.oldest(self.lane.pk, clock.now(), most + len(suspected))
+        without = [row.pk for row in taken] + [row.pk for row, _sentence in self.suspects]
+        found = due.oldest(self.lane.pk, clock.now(), most, without)
         batch: list[Row] = []
         size = 0
         for row in found:
-            if row.pk in suspected:
-                continue
             size += len(row.content.encode())
-            if batch and (row.alone or size > self.connector.max_bytes or len(batch) == most):
+            if batch and (row.alone or size > self.connector.max_bytes):
                 break
             batch.append(row)
             if row.alone:
                 break
-        self.more_is_due = len(found) == most + len(suspected) or len(found) > len(batch)
+        self.more_is_due = len(found) == most or len(found) > len(batch)
         return batch
 
     def canary(self) -> list[Row]:
@@ -340,9 +348,9 @@ class Slice:
         if result.outcome is Outcome.REJECTED:
             return self.refused(attempt, part[0], outcome, certain=result.certain)
         self.errors_in_a_row = 0
-        ahead = self.flows and last and not result.certain
-        then = self.open_ahead if ahead else _nothing
-        if not settle.exchanged(attempt, self.token, part, outcome, then):
+        # Read before the transaction begins: while it lasts, nobody else can write to a SQLite database.
+        after = self.after(part) if last and not result.certain else []
+        if not settle.exchanged(attempt, self.token, part, outcome, partial(self.open_ahead, after)):
             return False
         if result.certain and self.lane.batch_limit != 1:
             # Its answers prove nothing, so each record has to be read back.
@@ -399,10 +407,6 @@ class Slice:
         if self.is_foreign:
             return launches.without_words(answer)
         return dataclasses.replace(answer, body=scrub(answer.body.decode(errors="replace"), self.connection).encode())
-
-
-def _nothing() -> None:
-    """Nothing more."""
 
 
 def _holds(exchange: Exchange, outcome: Outcome) -> bool:

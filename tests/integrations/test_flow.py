@@ -14,7 +14,7 @@ from integrations import jobs, keeping
 from integrations.connectors.base import Connection, Exchange, Item
 from integrations.connectors.http import Door
 from integrations.connectors.xapi import XapiConnector
-from integrations.dispatch import settle
+from integrations.dispatch import due, settle
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from tests.lms import PracticeLMS
 from tests.scene import Scene, pump
@@ -138,6 +138,24 @@ def test_next_batch__of_which_one_was_held_meanwhile__goes_without_it(
     assert scene.states() == {"delivered": 3 * BATCH - 1, "held": 1}
 
 
+def test_next_batch__read_already_as_somebody_in_it_is_erased__is_not_sent(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bob = scene.person("bob@example.com")
+    scene.record(BATCH)
+    scene.record(2 * BATCH, participant=bob)
+    settling = settle.exchanged
+
+    def erasing_first(*args: Any) -> bool:
+        keeping.erase(bob)
+        return settling(*args)
+
+    monkeypatch.setattr(settle, "exchanged", erasing_first)
+    pump()
+    assert scene.states() == {"delivered": BATCH, "erased": 2 * BATCH}
+    assert outcomes() == [(BATCH, "delivered")]
+
+
 def test_next_batch__of_a_configuration_paused_meanwhile__is_not_opened(
     scene: Scene, before_each_request: Callable[[Before], None]
 ) -> None:
@@ -164,6 +182,26 @@ def test_next_batch__refused_as_a_whole__is_taken_apart(scene: Scene) -> None:
     scene.record(2 * BATCH)
     pump()
     assert scene.states() == {"delivered": 3 * BATCH, "rejected": 1}
+
+
+def test_database_in_trouble__as_the_next_batch_is_read__writes_down_the_one_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading = due.oldest
+    failed: list[bool] = []
+
+    def failing(*args: Any) -> list[due.Row]:
+        if args[-1] and not failed:
+            failed.append(True)
+            raise OperationalError("the server closed the connection unexpectedly")
+        return reading(*args)
+
+    monkeypatch.setattr(due, "oldest", failing)
+    scene.record(3 * BATCH)
+    pump()
+    assert failed
+    assert outcomes() == [(BATCH, "delivered")] * 3
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("delivered", 1)}
 
 
 def test_database_in_trouble__as_the_next_batch_is_opened__settles_the_one_before_once(
