@@ -1,4 +1,4 @@
-"""Organizations: operators keep them; their admins may look at their own."""
+"""Organizations: operators keep them; their admins see their own and say how its learners may play."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OrganizationAdmin(BridgeModelAdmin):
     list_display = ("name", "plan", "is_active", "created_at")
     list_filter = ("plan", "is_active")
     search_fields = ("name",)
-    fields = ("name", "plan", "is_active")
+    fields = ("name", "plan", "is_active", "open_stories")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """All organizations for operators; their own for everybody else."""
@@ -33,7 +33,11 @@ class OrganizationAdmin(BridgeModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Whether an organization is active is the operators' business."""
-        return self.fields if role_of(request) == OPERATOR else ("name", "plan")
+        return self.fields if role_of(request) == OPERATOR else ("name", "plan", "open_stories")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Name and plan are the operators' business; how learners may play is the organization's own."""
+        return () if role_of(request) == OPERATOR else ("name", "plan")
 
     def get_list_display(self, request: HttpRequest) -> Any:
         """Name and plan, and for operators also whether it is active and since when it exists."""
@@ -58,8 +62,8 @@ class OrganizationAdmin(BridgeModelAdmin):
         return role_of(request) == OPERATOR
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Operators only."""
-        return role_of(request) == OPERATOR
+        """Who may see it, each their own fields."""
+        return self.has_view_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody."""

@@ -44,6 +44,8 @@ class SceneAdmin(TenantModelAdmin):
 
     form = SceneForm
     inlines = (OptionInline,)
+    list_display = ("heading", "story")
+    list_select_related = ("story",)
     roles_add = roles_change = roles_delete = EDITORS
     formfield_overrides: ClassVar[Any] = {
         **TenantModelAdmin.formfield_overrides,
@@ -71,7 +73,9 @@ class SceneAdmin(TenantModelAdmin):
         return own + super().get_urls()
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """There is no list of all scenes: on to the stories."""
+        """Nobody is led to a list of all scenes: on to the stories. What is asked of it is answered as elsewhere."""
+        if request.GET or request.POST:
+            return super().changelist_view(request, extra_context)
         return HttpResponseRedirect(reverse("admin:stories_story_changelist"))
 
     # Of which story ----------------------------------------------------------------------------------------------
@@ -81,7 +85,7 @@ class SceneAdmin(TenantModelAdmin):
         if self.has_add_permission(request) and self._story(request) is None:
             text = _("Open the story that the scene is for, and add it there.")
             self.message_user(request, text, messages.WARNING)
-            return self.changelist_view(request)
+            return HttpResponseRedirect(reverse("admin:stories_story_changelist"))
         # The story says whose scene it is, also for operators who see all organizations.
         return super(TenantModelAdmin, self).add_view(request, form_url, extra_context)
 

@@ -61,6 +61,8 @@ class Share(TenantModel):
         FULL = "full", _("Used up")
         ARCHIVED = "archived", _("Story not published")
 
+    SEALED = ("sealed_token",)  # what reseal_secrets seals anew
+
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     story = models.ForeignKey(
         Story, on_delete=models.PROTECT, related_name="shares", editable=False, verbose_name=_("story")

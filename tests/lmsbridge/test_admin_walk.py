@@ -56,7 +56,7 @@ TABLE: dict[str, Rights] = {
     "password_change_done": Rights(EVERYBODY, NONE),
     "dashboard": Rights(EVERYBODY, NONE),
     "organization": Rights(NONE, OPERATORS),  # an empty choice means all organizations
-    **_model("objectives_organization", view=ADMINS, add=OPERATORS, change=OPERATORS),
+    **_model("objectives_organization", view=ADMINS, add=OPERATORS, change=ADMINS),
     **_model("objectives_membership", view=ADMINS, add=ADMINS, change=ADMINS, delete=ADMINS),
     **_model("objectives_participant", add=EDITORS, change=EDITORS, delete=EDITORS),
     **_model("objectives_objective", add=EDITORS, change=EDITORS, delete=EDITORS),

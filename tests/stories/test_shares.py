@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.management import call_command
 
 from objectives import clock, secrets
 from objectives.models import Organization
@@ -107,11 +109,17 @@ def test_token__copied_to_another_row__does_not_open(story: Story) -> None:
         other.link()
 
 
-def test_token__after_a_new_key__is_sealed_under_it(story: Story, settings: Any) -> None:
-    share = make.share(story)
-    token, new = share.token(), base64.urlsafe_b64encode(b"n" * 32).decode()
+@pytest.mark.catalogue("S14")
+def test_tokens__after_a_new_key__are_sealed_under_it(story: Story, settings: Any) -> None:
+    share, lost = make.share(story), make.share(story)
+    Share.objects.filter(pk=lost.pk).update(sealed_token="v1.gone.AAAA")
+    token, new, said = share.token(), base64.urlsafe_b64encode(b"n" * 32).decode(), StringIO()
     settings.FIELD_KEYS = f"{new},{settings.FIELD_KEYS}"
-    assert share.reseal()
-    assert not share.reseal()
+    call_command("reseal_secrets", stdout=said)
+    assert "1 shares were sealed under the newest key; 1 cannot be read any more." in said.getvalue()
     settings.FIELD_KEYS = new
-    assert share.token() == token
+    assert Share.objects.get(pk=share.pk).token() == token
+
+
+def test_token__under_the_newest_key__is_left_alone(story: Story) -> None:
+    assert not make.share(story).reseal()
