@@ -44,7 +44,7 @@ def connect(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door) -> Co
         if _key(lane, launch) is Key.CONFIGURED:
             lanes.unreadable(lane, lease, _("The stored key cannot be read."))
         else:
-            _hold(lane, lease, relaunch(Token.LOST))
+            _hold(lane, lease, relaunch(launch, Token.LOST))
     return None
 
 
@@ -129,39 +129,56 @@ def _tell_others(launch: Launch) -> None:
             plan([result])
 
 
-def close_what_was_lost(lane: Lane) -> None:
+def close_what_was_lost(lane: Lane, launch: Launch) -> None:
     """An exchange for a token that nobody closed: its worker died, and nobody knows what came of it."""
     for attempt in Attempt.objects.open().filter(lane=lane, size=0):
         sentence = _("The exchange was cut short. An LMS gives a token out once, so it is not asked for again.")
         with transaction.atomic():
             settle.close(attempt, Attempt.Outcome.CUT_SHORT, sentence)
             Lane.objects.filter(pk=lane.pk).update(token_wanted=False)
-            own = Launch.objects.filter(lane=lane, token=Token.WANTED)
+            own = Launch.objects.filter(pk=launch.pk, token=Token.WANTED)
             own.update(token=Token.LOST, sealed_fetch="", sentence=sentence)
+        lane.token_wanted = False
+        launch.refresh_from_db()
 
 
 # A launch after another --------------------------------------------------------------------------------------------
 
 
-def _carry_on(launch: Launch) -> None:
-    """What waits for this learner to launch again goes with the new token.
-
-    What proves nothing by itself, and names no enrollment either, is left: it may be of anybody who has the link.
-    """
-    proven = Q(verified=True) | ~Q(registration="")
-    waiting = Launch.objects.filter(
-        proven,
+def _same_session(launch: Launch) -> LaunchQuerySet:
+    """Other launches of the same activity by the same learner in the same enrollment."""
+    return Launch.objects.filter(
         configuration=launch.configuration_id,
         participant=launch.participant_id,
         activity_id=launch.activity_id,
         registration=launch.registration,
+    ).exclude(pk=launch.pk)
+
+
+def _carry_on(launch: Launch) -> None:
+    """What waits for this learner to launch again goes with the new token; see ``Launch.may_be_carried_on``."""
+    waiting = _same_session(launch).filter(
+        Q(verified=True) | ~Q(registration=""),
         deliveries__state=Delivery.State.HELD,
         deliveries__reason=Delivery.Reason.RELAUNCH,
-    ).exclude(pk=launch.pk)
+    )
     pks = list(waiting.order_by("pk").values_list("pk", flat=True).distinct())
+    if not pks:
+        return
     Launch.objects.filter(pk__in=pks).update(relaunched_as=launch)
+    # It was opened for what it carries on; a token that nothing waits for any more is forgotten with that.
+    Launch.objects.filter(pk=launch.pk, finished_at__isnull=True).update(finished_at=clock.now())
     held = Delivery.objects.held().filter(launch__in=pks, reason=Delivery.Reason.RELAUNCH)
     release(held.with_facts())
+
+
+def _is_carried_on(launch: Launch, refused: Launch) -> bool:
+    """Whether a later launch is there already, whose token the LMS accepts instead of the ``refused`` one's."""
+    later = _same_session(launch).filter(token=Token.KEPT, pk__gt=refused.pk).order_by("-pk").first()
+    if later is None or not launch.may_be_carried_on:
+        return False
+    Launch.objects.filter(pk=launch.pk).update(relaunched_as=later)
+    return True
 
 
 # A key that is not accepted ----------------------------------------------------------------------------------------
@@ -182,17 +199,19 @@ def signed_out(attempt: Attempt, lease: uuid.UUID, error: DestinationError) -> b
             return False
         settle.close(attempt, Attempt.Outcome.SERVER_ERROR, error.sentence, error.answer)
         if lane.launch is not None:
-            hold_what_cannot_go(lane, _without_key(lane, lane.launch))
+            _hold_without_key(lane, lane.launch)
     return False
 
 
-def _without_key(lane: Lane, launch: Launch) -> Held:
-    if _key(lane, launch) is Key.TOKEN:
-        source = launch.relaunched_as or launch
-        Launch.objects.filter(pk=source.pk, token=Token.KEPT).update(token=Token.EXPIRED, sealed_token="")
-        return relaunch(Token.EXPIRED)
-    sentence = _("%(origin)s asks for a key. Approve it once more on the launch's page, and enter the key there.")
-    return Held("not_ready", sentence % {"origin": launch.endpoint_origin})
+def _hold_without_key(lane: Lane, launch: Launch) -> None:
+    if _key(lane, launch) is Key.OF_ORIGIN:
+        sentence = _("%(origin)s asks for a key. Approve it once more on the launch's page, and enter the key there.")
+        hold_what_cannot_go(lane, Held("not_ready", sentence % {"origin": launch.endpoint_origin}))
+        return
+    source = launch.relaunched_as or launch
+    Launch.objects.filter(pk=source.pk, token=Token.KEPT).update(token=Token.EXPIRED, sealed_token="")
+    if not _is_carried_on(launch, source):
+        hold_what_cannot_go(lane, relaunch(launch, Token.EXPIRED))
 
 
 # Afterwards --------------------------------------------------------------------------------------------------------

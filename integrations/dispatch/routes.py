@@ -55,10 +55,16 @@ RELAUNCH = {
 }
 
 
-def relaunch(token: str) -> Held:
-    """Held until the learner opens the story from the LMS once more, with the reason."""
-    said = _("It goes as soon as the learner opens the story from the LMS once more.")
-    return Held("relaunch", f"{_(RELAUNCH[Launch.Token(token)])} {said}")
+def relaunch(launch: Launch, token: str = "") -> Held:
+    """Held until the learner opens the story from the LMS once more, with what became of the token."""
+    if launch.may_be_carried_on:
+        then = _("It goes as soon as the learner opens the story from the LMS once more.")
+    else:
+        then = _(
+            "The learner has to open the story from the LMS once more and play it again: this launch proves nothing, "
+            "and it names no registration by which another one would be known to be theirs."
+        )
+    return Held("relaunch", f"{_(RELAUNCH[Launch.Token(token or launch.token)])} {then}")
 
 
 def route_of(launch: Launch, configuration: LMSConfiguration) -> Route:
@@ -91,7 +97,7 @@ def _by_token(launch: Launch, configuration: LMSConfiguration) -> Route:
     if not launch.endpoint and not configuration.url:
         raise Held("not_ready", _("The launch names no endpoint, and the LMS configuration has no URL."))
     if launch.token in RELAUNCH:
-        raise relaunch(launch.token)
+        raise relaunch(launch)
     return Route(launch.endpoint or configuration.url, Key.TOKEN)
 
 

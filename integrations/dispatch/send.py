@@ -102,7 +102,7 @@ def _serve(lane: Lane, token: uuid.UUID, connection: Connection, door: Door, unt
 def _connection(lane: Lane, token: uuid.UUID, door: Door) -> Connection | None:
     """How to reach the lane's destination, once what an earlier worker left open is closed; ``None`` if it cannot."""
     if lane.launch is not None:
-        launches.close_what_was_lost(lane)
+        launches.close_what_was_lost(lane, lane.launch)
     settle.close_what_was_cut_short(lane)
     if lane.launch is not None:
         return launches.connect(lane, token, lane.launch, door)

@@ -50,9 +50,13 @@ def state(launch: Launch) -> Told:
 
 def _delivery(launch: Launch) -> Delivery | None:
     """The delivery of its result, or of that which goes with its token."""
-    found = Delivery.objects.filter(launch=launch).select_related("lane", "configuration").order_by("pk").last()
+    found = (
+        Delivery.objects.filter(launch=launch).select_related("lane", "configuration", "launch").order_by("pk").last()
+    )
     if found is None:
-        earlier = Delivery.objects.filter(launch__relaunched_as=launch).select_related("lane", "configuration")
+        earlier = Delivery.objects.filter(launch__relaunched_as=launch).select_related(
+            "lane", "configuration", "launch"
+        )
         found = earlier.order_by("pk").last()
     return found
 
@@ -88,12 +92,22 @@ def _of_delivery(delivery: Delivery) -> Told:
     if delivery.state == Delivery.State.QUEUED:
         return Told(State.SENDING, _sending(delivery))
     if delivery.state == Delivery.State.HELD and delivery.reason == Delivery.Reason.RELAUNCH:
+        return _of_closed_session(delivery)
+    return Told(State.HELD, _kept())
+
+
+def _of_closed_session(delivery: Delivery) -> Told:
+    if delivery.launch is not None and delivery.launch.may_be_carried_on:
         sentence = _(
-            "Your result is kept, but your learning management system closed the session. Go back to the "
-            "course and open the story there once more: then it is sent, and you need not play again."
+            "Your result is kept, but your learning management system closed the session. Go back to the course and "
+            "open the story there once more: then it is sent, and you need not play again."
         )
         return Told(State.HELD, sentence, relaunch=True)
-    return Told(State.HELD, _kept())
+    sentence = _(
+        "Your learning management system did not confirm this session, so your result cannot be sent to it. Go back "
+        "to the course, open the story there once more, and play it again."
+    )
+    return Told(State.HELD, sentence)
 
 
 def _kept() -> str:

@@ -158,6 +158,14 @@ class Launch(TenantModel):
     def _context(self, what: str) -> str:
         return f"{self.organization_id}|{self.uuid}|{self.endpoint_origin}|{self.fetch_origin}|{what}"
 
+    @property
+    def may_be_carried_on(self) -> bool:
+        """Whether its result may go with the token of a later launch of the same learner in the same enrollment.
+
+        What proves nothing by itself, and names no enrollment either, may be of anybody who has the link.
+        """
+        return self.verified or bool(self.registration)
+
     def reseal(self) -> bool:
         """Seal what is sealed under the newest key; ``True`` if something changed. Raises ``secrets.Unreadable``."""
         stale = [
