@@ -101,6 +101,14 @@ class Delivery(TenantModel):
         CRASHES = "crashes", _("Its sending was cut short three times")
         BY_PERSON = "by_person", _("Held by a person")
 
+    # Without an index of its own: delivery_of_organization begins with it, and each index makes settling slower.
+    organization = models.ForeignKey(
+        "objectives.Organization",
+        on_delete=models.PROTECT,
+        editable=False,
+        verbose_name=_("organization"),
+        db_index=False,
+    )
     uuid = models.UUIDField(_("id in the LMS"), default=uuid.uuid4, unique=True, editable=False)
     kind = models.CharField(_("kind"), max_length=12, choices=Kind, default=Kind.RESULT, editable=False)
     configuration = models.ForeignKey(
