@@ -196,7 +196,8 @@ def _scene(story: Story, position: int, page: Page) -> None:
             Option.objects.create(scene=scene, position=number, text=text, is_right=is_right)
 
 
-def link_to_the_lms() -> str:
-    """The demo's link to the story by way of its practice LMS; empty if somebody removed it."""
-    share = Share.objects.filter(story__title=TITLE, configuration__isnull=False).order_by("pk").first()
+def link(*, with_lms: bool) -> str:
+    """The link to the story, for the practice LMS or for people without one; empty if somebody took it away."""
+    shares = Share.objects.filter(story__title=TITLE, configuration__isnull=not with_lms).order_by("pk")
+    share = shares.first()
     return share.link() if share is not None else ""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from integrations.models import LMSConfiguration
+from lmsbridge import seed_story
 from lmsbridge.seed import NotADemo, seed
+from stories.models import Share, Story
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -39,3 +41,22 @@ def test_demo__on_a_database_of_somebody_else__is_refused() -> None:
     make.organization("Acme")
     with pytest.raises(NotADemo):
         seed(HERE)
+
+
+@pytest.mark.parametrize("with_lms", [True, False])
+def test_demo__has_a_story_to_play(with_lms: bool) -> None:
+    seed(HERE)
+    share = Share.objects.find(seed_story.link(with_lms=with_lms).split("/")[-2])
+    assert share is not None
+    version = share.story.latest_version
+    assert version is not None
+    scenes = version.content["scenes"]
+    assert (share.standing(), (share.configuration is not None)) == (Share.Standing.OPEN, with_lms)
+    assert (len(scenes), sum(scene["question"] is not None for scene in scenes)) == (6, 2)
+    assert all(scene["image"]["alt"] and scene["image"]["width"] == 1280 for scene in scenes)
+
+
+def test_demo__whose_story_was_renamed__has_no_link_to_offer() -> None:
+    seed(HERE)
+    Story.objects.update(title="Ours now")
+    assert seed_story.link(with_lms=True) == ""

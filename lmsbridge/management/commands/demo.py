@@ -19,11 +19,14 @@ from django.db import connections
 
 from lmsbridge import demo
 from lmsbridge.seed import PASSWORDS, NotADemo, seed
+from lmsbridge.seed_story import link
 
 STOP_WITHIN = 40.0
 READY_WITHIN = 60.0
 # Whatever address the pages are served on: the practice LMS is nobody else's business.
 PRACTICE_HOST = "127.0.0.1"
+# The store of the practice LMS that the demo's story is shared with.
+STORE = "northwind"
 
 
 class Command(BaseCommand):
@@ -40,11 +43,13 @@ class Command(BaseCommand):
         self.set_up(practice)
         children: list[subprocess.Popen[bytes]] = []
         try:
-            for command in _commands(host, port):
+            story, alone = link(with_lms=True), link(with_lms=False)
+            connections.close_all()
+            for command in _commands(host, port, story):
                 children.append(subprocess.Popen(command, start_new_session=True))  # noqa: S603  # our own commands
             self.wait_until_ready(children, places)
             if not self.stopping.is_set():
-                self.stdout.write(_welcome(f"http://{here}:{port}", practice))
+                self.stdout.write(_welcome(f"http://{here}:{port}", practice, alone))
                 if not _is_loopback():
                     self.stdout.write("Mind that the passwords above are known and others can reach this address.")
                 self.stdout.flush()
@@ -126,11 +131,12 @@ def _refuse_ended(children: list[subprocess.Popen[bytes]]) -> None:
             raise CommandError(f"A part of the demo ended by itself: {child.args!r}")
 
 
-def _commands(host: str, port: int) -> list[list[str]]:
+def _commands(host: str, port: int, story: str) -> list[list[str]]:
     manage = [sys.executable, str(settings.BASE_DIR / "manage.py")]
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     web = ["-m", "gunicorn", "lmsbridge.wsgi", "--bind", bind, "--threads", "4", "--log-level", "warning"]
     practice = ["--host", PRACTICE_HOST, "--port", str(port + 100), "--smtp-port", str(port + 101)]
+    practice += ["--story", f"{STORE}={story}"] if story else []
     return [
         [*manage, "practice_lms", *practice],
         [*manage, "run_worker"],
@@ -156,7 +162,7 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
             continue
 
 
-def _welcome(address: str, practice: str) -> str:
+def _welcome(address: str, practice: str, story: str) -> str:
     people = "\n".join(f"    {name:<12} {password:<18} {who}" for name, (password, who) in PASSWORDS.items())
     return f"""
 LMS Bridge is running:
@@ -166,11 +172,16 @@ LMS Bridge is running:
     log in as    password           who
 {people}
 
+A story to play, by its link alone and on a phone, too:
+
+    {story or "its share was removed"}
+
 The practice LMS, which stands in for a customer's LMS and can be told to fail:
 
     {practice}/
     To connect it yourself: xAPI URL {practice}/my-lms/xapi/
     key practice-key, secret practice-secret
+    To launch a story from it as a learner: {practice}/{STORE}/launch
     It takes the alerts that LMS Bridge mails, too: {practice}/mails
 
 Ctrl-C ends all of it. `make demo-reset` begins afresh.

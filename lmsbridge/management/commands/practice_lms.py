@@ -22,6 +22,8 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8100, help="The port to listen on; 8100 if left out.")
         parser.add_argument("--smtp-port", type=int, help="Take mails at this port, too, and show them at /mails.")
 
+        parser.add_argument("--story", metavar="STORE=LINK", help="The story that a store offers to launch.")
+
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, smtp_port = options["host"], options["port"], options["smtp_port"]
         try:
@@ -36,6 +38,8 @@ class Command(BaseCommand):
         ended = threading.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
+        if options["story"]:
+            _offer(server, options["story"])
         server.start()
         if mails is not None:
             mails.start()
@@ -45,3 +49,11 @@ class Command(BaseCommand):
         if mails is not None:
             mails.stop()
         server.stop()
+
+
+def _offer(server: PracticeServer, text: str) -> None:
+    name, _, link = text.partition("=")
+    store = server.stores.get(name)
+    if store is None:
+        raise CommandError(f"{name!r} can be no store; use lower-case letters, digits and hyphens.")
+    store.sessions.link = link
