@@ -23,6 +23,7 @@ from functools import partial
 
 from tests.bench import peers
 from tests.bench.databases import MISSING, fresh_postgresql, fresh_sqlite, postgresql_server
+from tests.bench.machine import machine, postgresql, sqlite
 from tests.bench.table import Line, rendered
 from tests.processes import BASE
 from tests.servers import ServerDidNotStart
@@ -51,7 +52,7 @@ def arguments() -> argparse.Namespace:
 @contextlib.contextmanager
 def databases(only: str | None) -> Iterator[dict[str, Fresh]]:
     """How to make a fresh database, for each kind that is here and wanted."""
-    found: dict[str, Fresh] = {} if only == "postgresql" else {"SQLite": fresh_sqlite}
+    found: dict[str, Fresh] = {} if only == "postgresql" else {sqlite(): fresh_sqlite}
     if only == "sqlite":
         yield found
         return
@@ -59,7 +60,7 @@ def databases(only: str | None) -> Iterator[dict[str, Fresh]]:
         if server is None:
             say(MISSING)
         else:
-            found["PostgreSQL"] = partial(fresh_postgresql, server)
+            found[postgresql(server)] = partial(fresh_postgresql, server)
         yield found
 
 
@@ -105,11 +106,12 @@ def main() -> int:
     if {"pipeline", "slow"} & set(wanted.names) and (problem := peers.install()):
         say(problem)
     lines: list[tuple[str, Line]] = []
+    before = machine()
     try:
         whole = measure(wanted, lines)
     finally:
         # Also what was measured until somebody interrupted it.
-        sys.stdout.write(f"{rendered(lines)}\n\n{NOTE}\n")
+        sys.stdout.write(f"{rendered(lines)}\n\n{NOTE}\n{before}\n")
     return 0 if whole and all(line.passed for _database, line in lines) else 1
 
 
