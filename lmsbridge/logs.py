@@ -8,11 +8,13 @@ import re
 # Up to the end of the line: what came over the wire may hold blanks and quotes.
 _SHARED = re.compile(r"/s/[^/\s\"'?<>]+(/told)?/?(?:\?.*?(?=\sHTTP/\d|$))?", re.MULTILINE)
 _QUERY = re.compile(r"((?:https?:/)?/[^\s\"'<>?]*)\?[^\s\"'<>]+")
+# What gunicorn says of a request that it cannot read, of which any piece may be a piece of a query.
+_UNREADABLE = re.compile(r"(Invalid request from ip=\S+ [^:\n]+):.*")
 
 
 def without_queries(text: str) -> str:
     """The text with addresses cut before their question mark, and without tokens of shared stories."""
-    return _QUERY.sub(r"\1", _SHARED.sub(r"/s/…\1/", text))
+    return _QUERY.sub(r"\1", _SHARED.sub(r"/s/…\1/", _UNREADABLE.sub(r"\1", text)))
 
 
 class Formatter(logging.Formatter):

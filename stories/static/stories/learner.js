@@ -19,11 +19,13 @@
   const known = stored((storage) => storage.getItem(key));
   if (known && !location.search) root.classList.add("resuming");
 
+  let kept = false; // the token, so that the query is not needed any more
   let busy = false;
   let looking = 0;
 
   const one = (selector) => document.querySelector(selector);
   const scene = () => one('[name="scene"]')?.value;
+  const whereabouts = () => (kept ? address : location.href);
   const place = () => ({ scene: document.body.classList.contains("scene") ? scene() : null });
 
   function ask(data, path = address) {
@@ -55,8 +57,8 @@
     root.dir = page.documentElement.dir;
     document.body.replaceWith(document.adoptNode(page.body));
     const here = place();
-    if (way === "push" && before.scene !== null && here.scene !== before.scene) history.pushState(here, "", address);
-    else history.replaceState(here, "", address);
+    if (way === "push" && before.scene !== null && here.scene !== before.scene) history.pushState(here, "", whereabouts());
+    else history.replaceState(here, "", whereabouts());
     arrive();
     slide(before.done);
     if (here.scene !== null && here.scene === before.scene) one("#feedback, .problem")?.scrollIntoView({ block: "nearest" });
@@ -75,9 +77,8 @@
   // On each page: remember the token, clear the address, look after the result, get the next picture.
   function arrive() {
     const token = one('[name="play"]')?.value;
-    if (token && stored((storage) => storage.setItem(key, token) ?? true)) {
-      history.replaceState(history.state ?? place(), "", address);
-    }
+    kept = Boolean(token && stored((storage) => storage.setItem(key, token) ?? true)) || kept;
+    if (token) history.replaceState(history.state ?? place(), "", whereabouts());
     const next = document.body.dataset.nextPicture;
     if (next) new Image().src = next;
     clearTimeout(looking);
