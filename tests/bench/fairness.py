@@ -24,7 +24,7 @@ from tests.tarpits import TarPits, tar_pits
 
 HEALTHY = 47
 # Seconds between two results; so many a second leave a worker time to spare.
-EVERY = 0.08
+EVERY = 0.15
 # A tar pit holds a worker for four seconds; what is slow is above all that a busy machine takes for anything else.
 SETTINGS = {"OUTBOUND_DEADLINE": "4", "SLOW_AFTER": "3"}
 
@@ -75,7 +75,7 @@ class Mud:
         assert not Delivery.objects.filter(lane__in=self.lanes).exclude(state="queued").exists()
 
     def _ask(self, over: threading.Event) -> None:
-        while not over.wait(0.5):
+        while not over.wait(1):
             with transaction.atomic():
                 self.lanes.ask_now()
         connection.close()

@@ -37,7 +37,7 @@ class Sizes:
     claims: int = 40
     pages: int = 8
     single: int = 60
-    fair: int = 120
+    fair: int = 100
     long_run: int = 100_000
     peer: int = 300
     slow_peer: int = 12
@@ -53,7 +53,7 @@ QUICK = Sizes(
     claims=15,
     pages=3,
     single=10,
-    fair=100,
+    fair=60,
     long_run=10_000,
     peer=100,
     slow_peer=5,
