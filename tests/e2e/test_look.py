@@ -54,6 +54,10 @@ def stage(transactional_db: None) -> Stage:
     answer = '{"error": "result.score.scaled must be at most 1"}' * 20
     make.attempt(rows["rejected"], outcome="refused", status_code=400, answer=answer)
     make.attempt(rows["delivered"])
+    draft = make.draft(organization, "Lifting without pain", pass_mark=50)
+    scene, story = make.scene(draft, text=""), make.story(organization)
+    share, closed = make.share(story, configuration), make.share(story)
+    closed.revoke()
     viewer = make.member(organization, Membership.Role.VIEWER)
     member, admin = Membership.objects.get(user=viewer), "/admin/integrations"
     return {
@@ -71,6 +75,17 @@ def stage(transactional_db: None) -> Stage:
         "objective's history": f"/admin/objectives/objective/{objective.pk}/history/",
         "add result": "/admin/objectives/result/add/",
         "result": f"/admin/objectives/result/{rows['held'].result.pk}/change/",
+        "stories": "/admin/stories/story/",
+        "add story": "/admin/stories/story/add/",
+        "draft": f"/admin/stories/story/{draft.pk}/change/",
+        "story": f"/admin/stories/story/{story.pk}/change/",
+        "publish and share": f"/admin/stories/story/{story.pk}/share/",
+        "share what lacks something": f"/admin/stories/story/{draft.pk}/share/",
+        "scene": f"/admin/stories/scene/{scene.pk}/change/",
+        "add scene": f"/admin/stories/scene/add/?story={draft.pk}",
+        "shares": "/admin/stories/share/",
+        "share": f"/admin/stories/share/{share.pk}/change/",
+        "revoked share": f"/admin/stories/share/{closed.pk}/change/",
         "memberships": "/admin/objectives/membership/",
         "add membership": "/admin/objectives/membership/add/",
         "membership": f"/admin/objectives/membership/{member.pk}/change/",
