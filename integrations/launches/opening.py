@@ -34,6 +34,7 @@ KEPT_OF_ID = 180
 def open_launch(organization: Organization, configuration: LMSConfiguration | None, parameters: Parameters) -> Launch:
     """The launch that these parameters belong to: a new one, the one under way, or the one that is finished.
 
+    After a result that was not passed it is a new one, so that the learner can try again.
     Opened twice at the same time they lead to one. Without a configuration nothing that comes of it is sent.
     """
     actor = _whole(parameters, configuration)
@@ -74,12 +75,18 @@ def _under_way(key: str) -> Launch | None:
     now = clock.now()
     # A token cannot be had a second time, so a launch that has one goes on for as long as it has it.
     with_token = found.token in {Launch.Token.KEPT, Launch.Token.WANTED, Launch.Token.WAITING}
-    if found.finished_at is None and found.seen_at < now - GOES_ON_FOR and not with_token:
+    left_lying = found.finished_at is None and found.seen_at < now - GOES_ON_FOR and not with_token
+    if left_lying or _was_not_passed(found):
         current.update(is_current=False)
         return None
     current.update(seen_at=now)
     found.seen_at = now
     return found
+
+
+def _was_not_passed(launch: Launch) -> bool:
+    """Whether the learner may try again by the same link; one that names where the token is serves one session."""
+    return launch.result is not None and launch.result.success is False and not launch.fetch_origin
 
 
 def _open(

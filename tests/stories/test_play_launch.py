@@ -291,6 +291,18 @@ def test_launch__that_is_finished__opened_by_somebody_else__shows_nothing_and_re
     assert (Result.objects.count(), Play.objects.count(), Launch.objects.count()) == (1, 1, 1)
 
 
+def test_launch__after_a_try_that_was_not_passed__is_another_try(share: Share) -> None:
+    learner = Learner(share).open(**parameters()).press("begin").play_through("Wait")
+    assert "To try again, go back to your course" in learner.text
+
+    again = Learner(share).open(**parameters()).press("begin")
+    assert again.heading == "Scene 1"
+    again.play_through("Leave")
+
+    assert [one.success for one in Result.objects.order_by("pk")] == [False, True]
+    assert Learner(share).open(**parameters()).heading == "This story is finished"
+
+
 @pytest.mark.catalogue("S19")
 @pytest.mark.parametrize("address", ["https://evil.example/", "//evil.example/", "javascript:evil()", "data:,evil"])
 def test_launch__with_an_address_to_return_to__leads_nowhere(share: Share, address: str) -> None:
