@@ -32,6 +32,10 @@ class ImageField(forms.FileField):
         "no_image": _("This is no PNG, JPEG or WebP image, or it is damaged. Choose another file."),
     }
 
+    def __init__(self, **options: Any) -> None:
+        # How long the file's own name may be does not matter: it is not kept.
+        super().__init__(**{**options, "max_length": None})
+
     def to_python(self, data: Any) -> Any:
         """The image as a WebP file of at most 1600 pixels a side; ``ValidationError`` for anything else."""
         file = super().to_python(data)
@@ -56,6 +60,7 @@ class ImageField(forms.FileField):
 
 def encoded(image: Image.Image) -> bytes:
     """The first frame as WebP: upright, of bounded size, and without anything but its pixels."""
+    image.draft(image.mode, (LONGEST_SIDE, LONGEST_SIDE))  # a large JPEG need not be unpacked in full
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
     mode = "RGBA" if upright.has_transparency_data else "RGB"

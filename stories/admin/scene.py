@@ -72,7 +72,7 @@ class SceneAdmin(TenantModelAdmin):
         ]
         return own + super().get_urls()
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Nobody is led to a list of all scenes: on to the stories. What is asked of it is answered as elsewhere."""
         if request.GET or request.POST:
             return super().changelist_view(request, extra_context)

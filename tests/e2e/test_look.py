@@ -55,7 +55,7 @@ def stage(transactional_db: None) -> Stage:
     make.attempt(rows["rejected"], outcome="refused", status_code=400, answer=answer)
     make.attempt(rows["delivered"])
     draft = make.draft(organization, "Lifting without pain", pass_mark=50)
-    scene, story = make.scene(draft, text=""), make.story(organization)
+    scene, story = make.question(draft, "Wait", text=""), make.story(organization)
     share, closed = make.share(story, configuration), make.share(story)
     closed.revoke()
     viewer = make.member(organization, Membership.Role.VIEWER)
