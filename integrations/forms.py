@@ -40,7 +40,10 @@ class ConfigurationForm(TenantForm):
 
     class Meta:
         model = LMSConfiguration
-        fields = ["name", "contact_email", "update_interval", "requests_per_minute"]
+        fields = [
+            *("name", "contact_email", "update_interval", "requests_per_minute"),
+            *("unverified_launches", "learner_domains"),
+        ]
 
     secrets_dropped = False  # set by ``save``: stored secrets went because the origin of the address changed
     reconnects = False  # set by ``save``: options or secrets are others than before
@@ -62,6 +65,9 @@ class ConfigurationForm(TenantForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        by_domain = {LMSConfiguration.Unverified.FLAG, LMSConfiguration.Unverified.REFUSE}
+        if cleaned.get("unverified_launches") in by_domain and not cleaned.get("learner_domains", "").strip():
+            self.add_error("learner_domains", _("Enter your learners' domains, or choose another rule."))
         kept = frozenset(self.instance.sealed) - set(self._forgotten())
         self._options = self._options_form(data=self.data, stored_secrets=kept)
         for field, errors in self._options.errors.as_data().items():

@@ -2,6 +2,16 @@
 
 from __future__ import annotations
 
-from integrations.admin import configuration, contact, delivery, incident, mail, objective, participant, result
+from integrations.admin import (
+    configuration,
+    contact,
+    delivery,
+    incident,
+    launch,
+    mail,
+    objective,
+    participant,
+    result,
+)
 
-__all__ = ["configuration", "contact", "delivery", "incident", "mail", "objective", "participant", "result"]
+__all__ = ["configuration", "contact", "delivery", "incident", "launch", "mail", "objective", "participant", "result"]

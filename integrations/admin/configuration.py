@@ -23,6 +23,7 @@ from integrations import tasks
 from integrations.admin.configuration_actions import PAUSED, ConfigurationActions
 from integrations.admin.counts import with_counts
 from integrations.admin.display import badge, capped, exact, moment, standing, status_line
+from integrations.admin.servers import servers_of
 from integrations.forms import ConfigurationAddForm, ConfigurationForm, about_secret, option_fields
 from integrations.models import Delivery, Lane, LMSConfiguration
 from integrations.models.configuration import INTERVALS
@@ -31,6 +32,7 @@ from objectives.admin.base import ADMINS
 
 BASICS = ("name", "contact_email")
 HOW_OFTEN = ("update_interval", "requests_per_minute")
+LAUNCHES = ("unverified_launches", "learner_domains")
 
 
 @admin.register(LMSConfiguration)
@@ -57,6 +59,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
             (None, {"fields": [*BASICS, "type_name"]}),
             (obj.connector.label, {"fields": own}),
             (_("How often"), {"fields": [*HOW_OFTEN]}),
+            *([(_("Launches of stories"), {"fields": [*LAUNCHES]})] if obj.connector.takes_launches else []),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: LMSConfiguration | None = None) -> list[str]:
@@ -69,7 +72,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
         """The form of the step. The type's own fields are no fields of the model; the form brings them itself."""
         if obj is None:
             return super().get_form(request, obj, change, **{**kwargs, "form": ConfigurationAddForm})
-        return super().get_form(request, obj, change, **{**kwargs, "fields": [*BASICS, *HOW_OFTEN]})
+        return super().get_form(request, obj, change, **{**kwargs, "fields": [*BASICS, *HOW_OFTEN, *LAUNCHES]})
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         """On to step 2."""
@@ -81,7 +84,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
         """Save, have the LMS tried at once, and say so if stored secrets went with the old address."""
         if change:
             # Only what the form shows: somebody may have pressed Pause in the meantime.
-            obj.save(update_fields=[*BASICS, *HOW_OFTEN, "options", "sealed"])
+            obj.save(update_fields=[*BASICS, *HOW_OFTEN, *LAUNCHES, "options", "sealed"])
         else:
             super().save_model(request, obj, form, change)
         tasks.configuration_saved(obj, reconnect=change and form.reconnects)
@@ -149,6 +152,8 @@ class LMSConfigurationAdmin(ConfigurationActions):
             "counts": counts,
             "interval": interval_words(obj),
             "next_batch": moment(waits_until) if waits_until else "",
+            "servers": servers_of(obj),
+            "launches": obj.connector.takes_launches,
             "failing": obj.lane.failing_since is not None,
             "objectives": f"{reverse('admin:objectives_objective_changelist')}?configuration={obj.pk}",
             "all_deliveries": f"{deliveries}?configuration={obj.pk}",

@@ -17,6 +17,7 @@ from integrations import tasks
 from integrations.admin.asking import Question, ask_why, typed_reason
 from integrations.admin.configuration_jobs import ConfigurationJobs
 from integrations.admin.display import capped
+from integrations.admin.servers import LaunchServers
 from integrations.admin.testing import admit, try_connection
 from integrations.models import LMSConfiguration
 from objectives.admin.buttons import pressed
@@ -25,7 +26,7 @@ WHAT_IS_SENT = gettext_noop("What was due meanwhile is sent now; the rest goes w
 PAUSED = "Paused sending."  # never translated: the page looks in the log for who did it
 
 
-class ConfigurationActions(ConfigurationJobs):
+class ConfigurationActions(LaunchServers, ConfigurationJobs):
     """The actions of the list of LMS configurations, and the buttons and pages of each."""
 
     actions = ("pause", "resume")
@@ -79,6 +80,7 @@ class ConfigurationActions(ConfigurationJobs):
             "send_now": self.send_now_view,
             "retry_failed": self.retry_failed_view,
             "backfill": self.backfill_view,
+            "servers": self.servers_view,
         }
         prefix = f"{self.opts.app_label}_{self.opts.model_name}"
         own = [

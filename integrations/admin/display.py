@@ -53,6 +53,8 @@ HELD_IN_SHORT = {
     Delivery.Reason.NO_EMAIL.value: gettext_lazy("no e-mail address"),
     Delivery.Reason.NOT_READY.value: gettext_lazy("no URL or key"),
     Delivery.Reason.NOT_VALID.value: gettext_lazy("cannot be said validly"),
+    Delivery.Reason.NOT_APPROVED.value: gettext_lazy("destination not approved"),
+    Delivery.Reason.RELAUNCH.value: gettext_lazy("learner must launch again"),
     Delivery.Reason.CRASHES.value: gettext_lazy("cut short three times"),
     Delivery.Reason.BY_PERSON.value: gettext_lazy("by a person"),
 }
@@ -116,7 +118,7 @@ def next_attempt(delivery: Delivery) -> SafeString | str:
 
 def attempt_badge(attempt: Attempt) -> SafeString:
     """The outcome of one exchange."""
-    tones = {Attempt.Outcome.DELIVERED: "good", Attempt.Outcome.OPEN: "busy"}
+    tones = {Attempt.Outcome.DELIVERED: "good", Attempt.Outcome.TOKEN: "good", Attempt.Outcome.OPEN: "busy"}
     tone = tones.get(Attempt.Outcome(attempt.outcome), "warn")
     return badge(attempt.get_outcome_display(), tone)
 

@@ -13,9 +13,11 @@ from integrations.dispatch.plan import (
     reschedule,
     retry,
 )
+from integrations.dispatch.routes import decision, unapproved
 from integrations.dispatch.send import serve_next
 
 __all__ = [
+    "decision",
     "earlier",
     "hold_what_cannot_go",
     "plan",
@@ -26,4 +28,5 @@ __all__ = [
     "reschedule",
     "retry",
     "serve_next",
+    "unapproved",
 ]

@@ -160,3 +160,28 @@ def trust_first(configuration: LMSConfiguration, origin: str, now: datetime) -> 
             row.save(update_fields=["origins"])
         configuration.origins = row.origins
         return bool(first)
+
+
+def unapproved(launch: Launch, configuration: LMSConfiguration) -> list[str]:
+    """The servers that the launch leads to and that need an approval."""
+    try:
+        route_of(launch, configuration)
+    except Held as held:
+        if held.reason == "not_approved":
+            named = [origin for origin in (launch.fetch_origin, launch.endpoint_origin) if origin]
+            return [origin for origin in dict.fromkeys(named) if not configuration.allows(origin)]
+    return []
+
+
+def decision(launch: Launch, configuration: LMSConfiguration) -> str:
+    """Where the results of the launch go and what they are sent with, or why they are not sent, in a sentence."""
+    try:
+        route = route_of(launch, configuration)
+    except Held as held:
+        return held.sentence
+    words = {
+        Key.CONFIGURED: _("Results go to %(url)s, with the key of the LMS configuration."),
+        Key.TOKEN: _("Results go to %(url)s, with the token that the LMS gives for this launch."),
+        Key.OF_ORIGIN: _("Results go to %(url)s, which was approved. The configured key is not sent there."),
+    }
+    return words[route.key] % {"url": route.url}

@@ -70,6 +70,8 @@ TABLE: dict[str, Rights] = {
     "integrations_lmsconfiguration_send_now": Rights(EDITORS, EDITORS),
     "integrations_lmsconfiguration_retry_failed": Rights(EDITORS, EDITORS),
     "integrations_lmsconfiguration_backfill": Rights(EDITORS, EDITORS),
+    "integrations_lmsconfiguration_servers": Rights(ADMINS, ADMINS),
+    **_model("integrations_launch"),
     **_model("integrations_delivery"),
     "integrations_delivery_retry": Rights(EDITORS, EDITORS),
     "integrations_delivery_release": Rights(EDITORS, EDITORS),
