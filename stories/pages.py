@@ -225,11 +225,7 @@ def _option(option: dict[str, Any], chosen: Sequence[int] | None) -> dict[str, A
     if chosen is None or not (shown["chosen"] or option["is_right"]):
         return shown
     if not shown["chosen"]:
-        return {
-            **shown,
-            "verdict": "missed",
-            "told": _("This is right, too.") if len(chosen) > 1 else _("Right answer"),
-        }
+        return {**shown, "verdict": "missed", "told": _("Right answer")}
     if option["is_right"]:
         return {**shown, "verdict": "right", "told": _("Your answer: right")}
     return {**shown, "verdict": "wrong", "told": _("Your answer: not right")}

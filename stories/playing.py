@@ -25,7 +25,11 @@ class Gone(Exception):
 
 
 class UsedUp(Exception):
-    """As many learners began by this link as may."""
+    """Nobody can begin by this link any more: it expired, or as many learners began as may."""
+
+    def __init__(self, share: Share) -> None:
+        super().__init__()
+        self.share = share
 
 
 @contextlib.contextmanager
@@ -90,7 +94,7 @@ def _person(share: Share, email: str) -> Participant:
 def _begin_anew(share: Share, person: Participant, name: uuid.UUID, launch: Launch | None = None) -> Play:
     version = share.story.latest_version
     if version is None or share.standing() is not Share.Standing.OPEN:
-        raise UsedUp
+        raise UsedUp(share)
     return Play.objects.create(share=share, version=version, participant=person, uuid=name, launch=launch)
 
 
@@ -136,7 +140,7 @@ def begin(play: Play) -> None:
         play.active_at = now
         if play.started_at is None:
             if not Share.objects.count_start(play.share_id):
-                raise UsedUp
+                raise UsedUp(play.share)
             play.started_at = now
         play.save(update_fields=["active_at", "started_at"])
 

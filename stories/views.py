@@ -51,9 +51,8 @@ def story(request: HttpRequest, token: str) -> HttpResponse:
         return Arrival(share, request).answer()
     except playing.Gone:
         return notices.outdated()
-    except playing.UsedUp:
-        share = Share.objects.find(token)
-        return notices.unknown() if share is None else notices.closed(share)
+    except playing.UsedUp as refused:
+        return notices.closed(refused.share)
 
 
 @_without_cookies

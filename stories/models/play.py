@@ -26,7 +26,9 @@ class PlayQuerySet(TenantQuerySet):
     def find(self, token: str) -> Play | None:
         """The play with this token, with all that its pages show; ``None`` for any other text."""
         rows = self.select_related("version", "participant", "share__story", "share__organization")
-        found: Play | None = rows.select_related("share__configuration").filter(token_hash=hash_of(token)).first()
+        found: Play | None = (
+            rows.select_related("share__configuration", "launch").filter(token_hash=hash_of(token)).first()
+        )
         return found
 
     def unfinished(self) -> Self:

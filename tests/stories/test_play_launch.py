@@ -199,6 +199,15 @@ def test_launch__by_an_expired_link__lets_those_go_on_who_have_begun(share: Shar
     assert Play.objects.count() == 1
 
 
+def test_launch__by_a_link_that_filled_up_before_the_start__is_refused(share: Share) -> None:
+    Share.objects.update(most_starts=1)
+    one, other = Learner(share).open(**parameters()), Learner(share).open(**parameters(EMPLOYEE))
+    share.reissue()
+
+    assert one.press("begin").heading == "Scene 1"
+    assert (other.press("begin").answer.status_code, other.heading) == (410, "All places are taken")
+
+
 def test_launches__in_masses_from_one_address__have_to_wait(share: Share) -> None:
     cache.set("throttle:people:127.0.0.1", throttle.MOST["people"])
 
