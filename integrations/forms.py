@@ -53,6 +53,8 @@ class ConfigurationForm(TenantForm):
         self._embed(self._options_form())
         if "update_interval" in self.fields:
             self._name_the_plan()
+        if "unverified_launches" in self.fields:
+            self.fields["unverified_launches"].required = False
 
     def _name_the_plan(self) -> None:
         organization = self.instance.organization
@@ -62,6 +64,11 @@ class ConfigurationForm(TenantForm):
         field = cast(forms.ChoiceField, self.fields["update_interval"])
         empty = said % {"plan": organization.get_plan_display(), "interval": interval.lower()}
         field.choices = [("", empty), *INTERVALS]
+
+    def clean_unverified_launches(self) -> str:
+        """The rule that was chosen; where none is sent along, as it was."""
+        rule: str = self.cleaned_data["unverified_launches"] or self.instance.unverified_launches
+        return rule
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data

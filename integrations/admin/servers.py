@@ -39,7 +39,7 @@ class ServerForm(ReasonForm):
         label=gettext_lazy("Address"),
         max_length=2048,
         widget=forms.TextInput(attrs={"class": "vTextField", "autocomplete": "off"}),
-        help_text=gettext_lazy("Of the server, or of the endpoint on it, for example https://lms.example.com/xapi/"),
+        help_text=gettext_lazy("Of the server, or of the endpoint on it, for example https://lms.example.com/lrs/"),
     )
     decision = forms.ChoiceField(
         label=gettext_lazy("Decision"),
