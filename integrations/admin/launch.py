@@ -198,6 +198,11 @@ def decision(launch: Launch) -> str:
         return _("What it carried was deleted, so nothing more is sent.")
     if launch.configuration is None:
         return _("The share belongs to no LMS configuration, so nothing is sent.")
+    over = launch.token == Token.DELETED and launch.result_id is not None
+    if over and not Delivery.objects.filter(launch=launch).exclude(state=Delivery.State.DELIVERED).exists():
+        return _("Its result went to %(url)s, with the token that the LMS gave for this launch.") % {
+            "url": launch.endpoint or launch.configuration.url
+        }
     return dispatch.decision(launch, launch.configuration)
 
 
