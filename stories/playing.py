@@ -15,6 +15,7 @@ from objectives import clock
 from objectives.models import Participant, Result
 from stories.content import Way
 from stories.models import Play, Share
+from stories.models.share import hash_of
 
 # A longer pause between two steps counts as so long: the learner was away.
 LONGEST_PAUSE = timedelta(minutes=15)
@@ -78,7 +79,7 @@ def by_email(share: Share, email: str, form: str) -> Play:
         again = uuid.uuid5(share.uuid, f"{form}|{person.pk}")
         plays = Play.objects.filter(share=share, participant=person).order_by("-pk")
         found = plays.filter(uuid=again).first() or plays.unfinished().first()
-        return found or _begin_anew(share, person, again)
+        return _found(found) or _begin_anew(share, person, again)
 
 
 def _person(share: Share, email: str) -> Participant:
@@ -89,6 +90,14 @@ def _person(share: Share, email: str) -> Participant:
         known, _new = people.get_or_create(organization=share.organization, participant_id=email.lower())
     person: Participant = people.select_for_update(no_key=True).get(pk=known.pk)
     return person
+
+
+def _found(play: Play | None) -> Play | None:
+    """A play to go on with, by the token that it has now: another one where the site's key was changed since."""
+    if play is not None and play.token_hash != hash_of(play.token()):
+        play.token_hash = hash_of(play.token())
+        play.save(update_fields=["token_hash"])
+    return play
 
 
 def _begin_anew(share: Share, person: Participant, name: uuid.UUID, launch: Launch | None = None) -> Play:
@@ -108,6 +117,7 @@ def by_launch(share: Share, launch: Launch) -> Play | None:
         person = Participant.objects.select_for_update(no_key=True).get(pk=launch.participant_id)
         plays = Play.objects.filter(share=share, participant=person, launch__registration=launch.registration)
         latest: Play | None = plays.select_related("launch", "version").order_by("-pk").first()
+        _found(latest)
         if launch.finished_at is not None:
             return latest
         if latest is None or (latest.finished_at is not None and not _is_to_be_told_again(latest)):

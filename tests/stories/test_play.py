@@ -335,6 +335,15 @@ def test_resume__on_another_day__goes_on_where_it_stopped(share: Share, learner:
     assert later.hidden("play") == learner.hidden("play")
 
 
+def test_resume__after_the_site_s_key_was_changed__goes_on(share: Share, learner: Learner, settings: Any) -> None:
+    learner.to_the_question()
+    settings.SECRET_KEY = "another-key-another-key-another-key-another"
+
+    later = Learner(share).open().enter()
+
+    assert (later.heading, later.choose("Leave").finish().heading) == ("Your turn", "You passed")
+
+
 def test_email__of_somebody_known__is_that_participant(share: Share, organization: Organization) -> None:
     ann = make.participant(organization, "ann@example.com", name="Ann")
 
