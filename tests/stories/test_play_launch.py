@@ -109,6 +109,7 @@ def test_launch__with_the_query_left_in_the_address__leads_to_the_same_play(shar
     assert Play.objects.count() == 1
 
 
+@pytest.mark.database
 @pytest.mark.catalogue("R48")
 def test_launch__opened_in_two_tabs__is_one_play_and_one_result(share: Share) -> None:
     one, other = Learner(share).open(**parameters()), Learner(share).open(**parameters())
@@ -120,6 +121,7 @@ def test_launch__opened_in_two_tabs__is_one_play_and_one_result(share: Share) ->
     assert other.heading == "You passed"
 
 
+@pytest.mark.database
 def test_launch__on_another_day_in_a_session_of_its_own__goes_on_where_it_stopped(share: Share) -> None:
     Learner(share).open(**parameters(registration="r1", sessionId="s1")).press("begin").to_the_question()
 
