@@ -147,11 +147,17 @@ def _give_lane(launch: Launch, configuration: LMSConfiguration) -> None:
 
 
 def _pace_of(launch: Launch, configuration: LMSConfiguration) -> int:
-    """As quick as the server was to the launch before, so that no learner is served as if nobody knew it yet."""
+    """As quick as the servers were to the launch before, or to the configuration's own results.
+
+    So a learner of an LMS that answers does not wait with those of whom nobody knows whether they answer at all.
+    """
     same = Q(launch__fetch_origin=launch.fetch_origin, launch__endpoint_origin=launch.endpoint_origin)
     served = Lane.objects.filter(same, configuration=configuration, last_served_at__isnull=False)
     before = served.order_by("-pk").values_list("slowness", flat=True).first()
-    return UNKNOWN if before is None else before
+    if before is not None:
+        return before
+    own = {launch.fetch_origin, launch.endpoint_origin} <= {configuration.origin(), ""}
+    return configuration.lane.slowness if own else UNKNOWN
 
 
 # The learner -------------------------------------------------------------------------------------------------------
