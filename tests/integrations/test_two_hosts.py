@@ -122,13 +122,13 @@ def kept() -> list[tuple[object, ...]]:
 
 # A worker that sleeps ----------------------------------------------------------------------------------------------
 
-QUICK = {"OUTBOUND_DEADLINE": "2", "DELIVERY_LEASE_MARGIN": "1", "WORKERS": "1"}
+QUICK = {"OUTBOUND_DEADLINE": "4", "DELIVERY_LEASE_MARGIN": "1", "WORKERS": "1"}
 
 
 @pytest.fixture
 def sleeper(scene: Scene, processes: Processes) -> tuple[Process, psutil.Process]:
     """A worker, and its process that was stopped during a request: the LMS has it all, the answer is on its way."""
-    scene.lms.script([Fault("slow", "1.5", stores=True), "ok"])
+    scene.lms.script([Fault("slow", "3.5", stores=True), "ok"])
     cluster = processes.manage("run_worker", environment=QUICK)
     scene.record()
     assert scene.lms.store().wait_for_statements(1)
