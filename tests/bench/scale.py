@@ -10,7 +10,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from integrations.dispatch.send import Slice
+from integrations.dispatch.slice import Slice
 from integrations.models import Lane
 from objectives import clock
 from tests import make
