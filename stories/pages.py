@@ -6,6 +6,7 @@ No cookie is read or set: templates are rendered without the request, so that no
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import re
 from collections.abc import Sequence
@@ -139,20 +140,18 @@ def notice(
 
     ``landing`` lets a tab in which the story was begun go on.
     """
-    facts = {
-        "heading": heading,
-        "sentences": sentences,
-        "sign": SIGNS[sign],
-        "from": organization,
-        "for_admin": for_admin,
-        "landing": landing,
-        "language": INTERFACE,
-        "direction": "ltr",
-        "interface": INTERFACE,
-    }
-    response = HttpResponse(render_to_string("stories/notice.html", facts), status=status)
+    body = _notice(heading, sentences, SIGNS[sign], organization, for_admin, landing)
+    response = HttpResponse(body, status=status)
     response["Content-Security-Policy"] = _policy(["'self'", *origins], "")
     return _for_learners(response)
+
+
+# Links are guessed in masses: what is the same for all of them is made once.
+@functools.lru_cache(maxsize=64)
+def _notice(*values: Any) -> str:
+    names = ("heading", "sentences", "sign", "from", "for_admin", "landing")
+    words = {"language": INTERFACE, "direction": "ltr", "interface": INTERFACE}
+    return render_to_string("stories/notice.html", dict(zip(names, values, strict=True)) | words)
 
 
 def preview(query: QueryDict, content: Content, organization: str) -> HttpResponse:

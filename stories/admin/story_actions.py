@@ -84,27 +84,31 @@ class StoryActions(TenantModelAdmin):
     @admin.action(description=gettext_lazy("Archive"), permissions=["change"])
     def archive(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Hide the stories from learners; everything recorded stays."""
-        done = self._each(request, queryset, publishing.archive, "Archived.")
+        done, others = self._each(request, queryset, publishing.archive, "Archived.")
         text = ngettext(
             "%(count)s story was archived: learners no longer see it, and its records stay.",
             "%(count)s stories were archived: learners no longer see them, and their records stay.",
             done,
         )
-        self._say(request, text, done, queryset.count() - done)
+        self._say(request, text, done, others)
 
     @admin.action(description=gettext_lazy("Take out of the archive"), permissions=["change"])
     def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Bring archived stories back."""
-        done = self._each(request, queryset, publishing.restore, "Taken out of the archive.")
+        done, others = self._each(request, queryset, publishing.restore, "Taken out of the archive.")
         text = ngettext(
             "%(count)s story was taken out of the archive.", "%(count)s stories were taken out of the archive.", done
         )
-        self._say(request, text, done, queryset.count() - done)
+        self._say(request, text, done, others)
 
-    def _each(self, request: HttpRequest, stories: QuerySet[Any], change: Callable[[Story], bool], words: str) -> int:
+    def _each(
+        self, request: HttpRequest, queryset: QuerySet[Any], change: Callable[[Story], bool], words: str
+    ) -> tuple[int, int]:
+        # Read once: a list that is narrowed to a state no longer holds what has left it.
+        stories = list(queryset)
         changed = [story for story in stories if change(story)]
         self._log(request, changed, CHANGE, words)
-        return len(changed)
+        return len(changed), len(stories) - len(changed)
 
     def _say(self, request: HttpRequest, text: str, done: int, others: int) -> None:
         skipped = ngettext(

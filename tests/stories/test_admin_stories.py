@@ -169,6 +169,13 @@ def test_archive__of_several__counts_done_and_skipped(editor: Client, own: Organ
     }
 
 
+def test_archive__from_a_list_of_published_ones__counts_what_left_it(editor: Client, own: Organization) -> None:
+    stories = [make.story(own), make.story(own)]
+    data = {"action": "archive", "_selected_action": [story.pk for story in stories]}
+    response = editor.post(f"{LIST}?state__exact=published", data, follow=True)
+    assert said(response) == "2 stories were archived: learners no longer see them, and their records stay."
+
+
 def test_archived_story__stays_in_the_list_and_can_come_back(editor: Client, own: Organization) -> None:
     story = make.story(own, "Last year's plan")
     editor.post(page_of(story, "archive"))

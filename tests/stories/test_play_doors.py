@@ -5,19 +5,20 @@ from __future__ import annotations
 import re
 import secrets
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.contrib.staticfiles import finders
 from django.core.cache import cache
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from integrations.models.configuration import Approval
 from lmsbridge.settings import SECURE_CSP
 from objectives import clock
 from objectives.models import Organization, Participant, Result
-from stories import publishing, throttle
+from stories import publishing, throttle, views
 from stories.models import Play, Share
 from tests import make
 from tests.learner import Learner
@@ -105,6 +106,19 @@ def test_link__guessed_in_masses__is_not_looked_up_any_more(share: Share) -> Non
     assert [answer.status_code for answer in after] == [429, 429]
     assert after[0].content == after[1].content
     assert after[0]["Retry-After"] == "60"
+
+
+@pytest.mark.catalogue("S18")
+def test_link__guessed_ten_thousand_times__is_looked_up_sixty_times(
+    rf: RequestFactory, share: Share, django_assert_num_queries: Any
+) -> None:
+    guesses = [secrets.token_urlsafe(20) for _guess in range(10_000)]
+
+    with django_assert_num_queries(throttle.MOST["misses"]):
+        answers = [views.story(rf.get(f"/s/{guess}/"), guess) for guess in guesses]
+
+    seen = Counter((answer.status_code, answer.content) for answer in answers)
+    assert sorted((code, count) for (code, _page), count in seen.items()) == [(404, 60), (429, 9940)]
 
 
 @pytest.mark.catalogue("S18")
