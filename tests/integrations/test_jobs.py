@@ -199,8 +199,8 @@ def test_take__of_a_job_that_another_worker_has__gives_nothing(lms: LMSConfigura
 def test_work__with_no_time_left__hands_the_job_on(lms: LMSConfiguration, monkeypatch: pytest.MonkeyPatch) -> None:
     deliveries(lms, 1201)
     job = retry_failed(lms)
-    clock = iter([0.0, 0.0, 100.0, 100.0])
-    monkeypatch.setattr("integrations.jobs.working.time.monotonic", lambda: next(clock))
+    left = iter([True, False, False])
+    monkeypatch.setattr("integrations.lifeline.time_left", lambda until: next(left))
     assert jobs.work(50, ignore) is True
     assert (now(job).state, now(job).done, now(job).lease_token) == ("running", 500, None)
 

@@ -14,12 +14,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
-from django.utils import timezone
 from redis.exceptions import RedisError
 
 from integrations import lifeline, schedules, tasks
 from integrations.cluster import Cluster
 from integrations.models import Lane
+from objectives import clock
 
 logger = logging.getLogger(__name__)
 
@@ -124,4 +124,4 @@ class Look:
             tasks.nudge("sweep")
             self.swept = time.monotonic()
         else:
-            tasks.nudge_lanes(set(Lane.objects.ready(timezone.now()).values_list("pk", flat=True)[:50]))
+            tasks.nudge_lanes(set(Lane.objects.ready(clock.now()).values_list("pk", flat=True)[:50]))
