@@ -109,7 +109,7 @@ def tenant(name: str, mark: str) -> Tenant:
     make.contact(organization, f"{mark}-contact@example.com")
     make.mail(configuration, incident=incident)
     make.job(organization)
-    make.launch(configuration, token="kept")
+    make.launch(configuration, participant=result.participant, token="kept")
     story = make.story(organization, objective=objective)
     make.play(make.share(story, configuration), result.participant)
     found = Tenant(organization, mark)

@@ -200,8 +200,8 @@ def decision(launch: Launch) -> str:
         return _("The share belongs to no LMS configuration, so nothing is sent.")
     over = launch.token == Token.DELETED and launch.result_id is not None
     if over and not Delivery.objects.filter(launch=launch).exclude(state=Delivery.State.DELIVERED).exists():
-        return _("Its result went to %(url)s, with the token that the LMS gave for this launch.") % {
-            "url": launch.endpoint or launch.configuration.url
+        return _("Its result went to %(address)s, with the token that the LMS gave for this launch.") % {
+            "address": launch.endpoint or launch.configuration.url
         }
     return dispatch.decision(launch, launch.configuration)
 

@@ -41,10 +41,12 @@ class Turn:
 
         At once if its LMS turned out to be slow, as the slow pool must not grow by it; after a while if others wait.
         """
-        if self._was_quick and self._lane.slowness:
+        # Also asked while an exchange is over and not counted yet.
+        slowness = self._lane.slowness_after(self._lane.took)
+        if self._was_quick and slowness:
             return True
-        self._was_quick = self._lane.slowness == 0
-        if not self._lane.exchanges or time.monotonic() < self._ends:
+        self._was_quick = slowness == 0
+        if not (self._lane.exchanges or self._lane.took is not None) or time.monotonic() < self._ends:
             return False
         self._ends = time.monotonic() + settings.DELIVERY_TURN
         return Lane.objects.waiting_for(self._lane, clock.now()).exists()

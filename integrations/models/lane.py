@@ -267,7 +267,13 @@ class Lane(models.Model):
         """Whether the LMS was slow lately, so that its lane is served by the slow pool."""
         return self.slowness > UNKNOWN
 
+    def slowness_after(self, took: float | None) -> int:
+        """What ``slowness`` becomes by an exchange of so many seconds, if there was one."""
+        if took is None:
+            return self.slowness
+        return SLOW if took >= settings.SLOW_AFTER else max(0, self.slowness - 1)
+
     def pace(self, took: float) -> dict[str, int]:
         """Count an exchange of so many seconds: the change to the row, if there is one."""
-        before, self.slowness = self.slowness, SLOW if took >= settings.SLOW_AFTER else max(0, self.slowness - 1)
+        before, self.slowness = self.slowness, self.slowness_after(took)
         return {} if self.slowness == before else {"slowness": self.slowness}
