@@ -305,14 +305,15 @@ def hold_what_cannot_go(lane: Lane, held: Held) -> None:
 def retry(deliveries: DeliveryQuerySet) -> tuple[int, set[int]]:
     """Make what may be retried due now, under its old ids and bytes; how many, and their lanes."""
     again = deliveries.retryable()
-    lanes = set(again.order_by().values_list("lane_id", flat=True).distinct())
-    # Lanes first, as a worker does when it settles: in another order the two would wait for each other for ever.
-    Lane.objects.filter(pk__in=lanes).ask_now()
-    # What had expired gets its time once more.
-    expires = Case(When(state=Delivery.State.EXPIRED, then=Value(default_expiry())), default=F("expires_at"))
-    count = again.update(
-        state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=clock.now(), expires_at=expires
-    )
+    with transaction.atomic():
+        lanes = set(again.order_by().values_list("lane_id", flat=True).distinct())
+        # Lanes first, as a worker does when it settles: in another order the two would wait for each other for ever.
+        Lane.objects.filter(pk__in=lanes).ask_now()
+        # What had expired gets its time once more.
+        expires = Case(When(state=Delivery.State.EXPIRED, then=Value(default_expiry())), default=F("expires_at"))
+        count = again.update(
+            state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=clock.now(), expires_at=expires
+        )
     return count, lanes
 
 

@@ -123,7 +123,8 @@ class LaneQuerySet(models.QuerySet["Lane"]):
 
     def ask_now(self) -> int:
         """Let these lanes be tried at once, whatever they wait for."""
-        return self.locked().update(not_before=None, asked_at=clock.now(), resting=False)
+        with transaction.atomic():
+            return self.locked().update(not_before=None, asked_at=clock.now(), resting=False)
 
     def wake(self) -> int:
         """Something is about to be planned for these lanes of launches: they do not rest before that is through."""

@@ -48,6 +48,19 @@ def test_requeue__of_what_waits_for_a_broken_lms__tries_it_at_once(scene: Scene)
     assert facts() == {"probed": 1}
 
 
+@pytest.mark.django_db(transaction=True)
+def test_requeue__in_no_transaction_of_its_caller__revives_what_was_refused(scene: Scene) -> None:
+    scene.lms.fail("poison", "bad")
+    scene.record()
+    scene.record(participant=scene.person("bad@example.com"))
+    pump()
+    assert scene.states() == {"delivered": 1, "rejected": 1}
+    scene.lms.heal()
+    tasks.requeue()
+    pump()
+    assert scene.states() == {"delivered": 2}
+
+
 def test_requeue__while_the_lms_is_still_broken__sends_one_probe(scene: Scene) -> None:
     scene.lms.fail("503")
     scene.record(30)
