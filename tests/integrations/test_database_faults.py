@@ -186,9 +186,14 @@ def test_worker__started_while_the_database_is_away__works_as_soon_as_it_is_back
     server.away()
     scene.record()
     worker = processes.manage("run_worker", environment=environment)
-    worker.wait_for_output("Nobody could be woken up")
+    worker.wait_until(lambda: complains(worker.output()), "a word about the database")
     server.back()
-    until(lambda: all_delivered(1), "the delivery")
+    until(lambda: all_delivered(1), "the delivery", within=120)
+
+
+def complains(said: str) -> bool:
+    """Whether a worker noticed that it can do nothing, be it by its own look or by the end of its cluster."""
+    return "Nobody could be woken up" in said or "a new one is begun" in said
 
 
 # Answers of the database that are lost -----------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 from django.db import Error as DatabaseError
 from django.db import close_old_connections
 from redis.exceptions import RedisError
@@ -97,7 +97,11 @@ def run_cluster() -> None:
     """The cluster's first process: django-q2's own, ended by SIGTERM or when the line to ``run_worker`` is cut."""
     from django_q.cluster import Cluster as Queue
 
-    Queue().start()
+    try:
+        Queue().start()
+    except RuntimeError as problem:
+        # Its sentinel said why, for example that the database is away.
+        raise CommandError(str(problem)) from None
     lifeline.watch(then=lambda: os.kill(os.getpid(), signal.SIGTERM))
 
 
