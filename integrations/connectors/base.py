@@ -256,7 +256,8 @@ class Connector(abc.ABC):
     options_form: ClassVar[type[OptionsForm]]
     max_batch: ClassVar[int] = 200
     max_bytes: ClassVar[int] = 512 * 1024
-    # Whether an LMS of this kind can launch stories; then the last two methods are there.
+    # Whether an LMS of this kind can launch stories. Where it cannot, a launch is refused as it comes in, so that
+    # the last two methods, which only launches need, are never asked for.
     takes_launches: ClassVar[bool] = False
 
     @abc.abstractmethod
