@@ -24,6 +24,7 @@ from integrations.admin.configuration_actions import PAUSED, ConfigurationAction
 from integrations.admin.counts import with_counts
 from integrations.admin.display import badge, capped, exact, moment, standing, status_line
 from integrations.admin.servers import servers_of
+from integrations.connectors.base import Ability
 from integrations.forms import ConfigurationAddForm, ConfigurationForm, about_secret, option_fields
 from integrations.models import Delivery, Lane, LMSConfiguration
 from integrations.models.configuration import INTERVALS
@@ -59,7 +60,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
             (None, {"fields": [*BASICS, "type_name"]}),
             (obj.connector.label, {"fields": own}),
             (_("How often"), {"fields": [*HOW_OFTEN]}),
-            *([(_("Launches of stories"), {"fields": [*LAUNCHES]})] if obj.connector.takes_launches else []),
+            *([(_("Launches of stories"), {"fields": [*LAUNCHES]})] if obj.connector.can(Ability.LAUNCHES) else []),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: LMSConfiguration | None = None) -> list[str]:
@@ -153,7 +154,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
             "interval": interval_words(obj),
             "next_batch": moment(waits_until) if waits_until else "",
             "servers": servers_of(obj),
-            "launches": obj.connector.takes_launches,
+            "launches": obj.connector.can(Ability.LAUNCHES),
             "failing": obj.lane.failing_since is not None,
             "objectives": f"{reverse('admin:objectives_objective_changelist')}?configuration={obj.pk}",
             "all_deliveries": f"{deliveries}?configuration={obj.pk}",

@@ -20,70 +20,65 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+
+from integrations.connectors.facts import (
+    AssignmentFacts,
+    Connection,
+    ContentFacts,
+    EventFacts,
+    Facts,
+    Item,
+    Kind,
+    Launched,
+    Memory,
+    Needs,
+    Person,
+    RemoteItem,
+    Secret,
+    Session,
+)
+
+__all__ = [
+    "Ability",
+    "AssignmentFacts",
+    "CannotConnect",
+    "CatalogueEntry",
+    "Check",
+    "Connection",
+    "Connector",
+    "ContentFacts",
+    "DestinationError",
+    "EventFacts",
+    "Exchange",
+    "Facts",
+    "Fetched",
+    "Held",
+    "Item",
+    "ItemResult",
+    "Kind",
+    "Launched",
+    "Memory",
+    "Needs",
+    "Opened",
+    "OptionsForm",
+    "Outcome",
+    "Person",
+    "Progress",
+    "RateLimited",
+    "ReadBack",
+    "RemoteItem",
+    "RemoteUser",
+    "Secret",
+    "ServerError",
+    "Session",
+    "TooLarge",
+    "Unsupported",
+    "retry_after",
+]
 
 if TYPE_CHECKING:
     from integrations.connectors.http import Answer, Destination, Door
-
-# What goes in ------------------------------------------------------------------------------------------------------
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Secret:
-    """A credential on its way to the one door out; never printed by accident."""
-
-    value: str = dataclasses.field(repr=False)
-
-    def __str__(self) -> str:
-        return "••••"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Connection:
-    """How to reach one LMS: the type's own options as its form cleaned them, and the unsealed secrets by field."""
-
-    options: Mapping[str, Any]
-    secrets: Mapping[str, Secret]
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Launched:
-    """What the LMS itself called learner, activity and session in the launch by which something was achieved."""
-
-    actor: Mapping[str, Any]
-    activity_id: str
-    registration: str
-    session_id: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Facts:
-    """What a participant achieved, frozen when it was recorded; what a statement or a completion is made of."""
-
-    id: uuid.UUID
-    participant_id: str
-    participant_name: str
-    activity_iri: str
-    activity_name: str
-    activity_description: str
-    language: str
-    completion: bool
-    success: bool | None
-    score_scaled: Decimal | None
-    score_raw: Decimal | None
-    score_min: Decimal | None
-    score_max: Decimal | None
-    duration: datetime.timedelta | None
-    timestamp: datetime.datetime
-    launch: Launched | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Item:
-    """One thing to tell the LMS: its id there and its frozen bytes."""
-
-    id: uuid.UUID
-    content: bytes = dataclasses.field(repr=False)
-
 
 # What comes out ----------------------------------------------------------------------------------------------------
 
@@ -97,6 +92,7 @@ class Outcome(enum.Enum):
     UNPROVEN = (
         "unproven"  # a success that proves nothing for this item; reading back or the same bytes again settle it
     )
+    HELD = "held"  # nothing is wrong with it, but a person or a missing fact has to come first; has a reason
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -107,11 +103,12 @@ class ItemResult:
     outcome: Outcome
     sentence: str = ""
     certain: bool = False  # looked up: nothing else can be at fault
+    reason: str = ""  # of what is held
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Exchange:
-    """One finished request: an outcome for each item that was in it, and the answer they were read from."""
+    """One finished exchange: an outcome for each item that was in it, and the answer they were read from."""
 
     results: Sequence[ItemResult]
     answer: Answer | None = None
@@ -144,6 +141,54 @@ class Fetched:
     status: int
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoteUser:
+    """Somebody as the LMS knows them; empty ``remote_id`` where it does not, or not for certain.
+
+    ``reason`` is then that of a held delivery, ``sentence`` says what to do.
+    """
+
+    remote_id: str
+    sentence: str = ""
+    reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class CatalogueEntry:
+    """One thing in an LMS's catalogue; ``reference`` is ours where the LMS keeps it, ``kind`` is the LMS's word."""
+
+    remote_id: str
+    name: str
+    kind: str = ""
+    reference: str = ""
+    active: bool = True
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Progress:
+    """How far somebody is with something, as the LMS says it.
+
+    ``status`` is ``none`` where it is not assigned, ``not_started``, ``started``, ``completed``, ``passed`` or
+    ``failed``; ``score`` is in percent, ``at`` when it was completed, ``learner`` the e-mail address or else the id
+    there.
+    """
+
+    status: str
+    score: Decimal | None = None
+    at: datetime.datetime | None = None
+    learner: str = ""
+    remote_id: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Opened:
+    """What asking for a cmi5 session gave: the session, or a sentence that says why the launch is no such session."""
+
+    session: Session | None
+    sentence: str = ""
+    answer: Answer | None = None
+
+
 class Held(Exception):
     """These facts cannot be told to this LMS until a person or a missing fact changes something; says what."""
 
@@ -151,6 +196,13 @@ class Held(Exception):
         super().__init__(sentence)
         self.reason = reason
         self.sentence = sentence
+
+
+class Unsupported(Held):
+    """LMSs of this type cannot do this, or this one showed that it cannot."""
+
+    def __init__(self, sentence: str = "") -> None:
+        super().__init__("unsupported", sentence or _("This LMS cannot do this."))
 
 
 class DestinationError(Exception):
@@ -249,43 +301,139 @@ class OptionsForm(forms.Form):
         return bool(self.cleaned_data.get(field)) or field in self.stored_secrets
 
 
+class Ability(enum.StrEnum):
+    """What LMSs of a type can do beside taking results. What one of them turned out not to can is in its memory."""
+
+    LAUNCHES = "launches"  # it can launch stories
+    CONTENT = "content"  # it takes objectives and stories into its catalogue
+    CONTENT_UPDATES = "content_updates"  # it takes changes of them, too
+    CONTENT_REMOVAL = "content_removal"  # they can be taken out again
+    CATALOGUE = "catalogue"  # its catalogue can be read
+    CATALOGUE_MAPPING = "catalogue_mapping"  # what is in its catalogue can stand for an objective
+    CREATOR = "creator"  # it gives one-time links to where its content is made
+    DOWNLOADS = "downloads"  # its content can be downloaded
+    ASSIGNMENTS = "assignments"
+    WITHDRAWALS = "withdrawals"  # assignments can be taken back
+    USERS = "users"  # it has people, who can be looked up
+    NEW_USERS = "new_users"  # and added and changed
+    READ_BACK = "read_back"  # it can be asked what it has of a result
+    PROGRESS = "progress"  # it can be asked how far everybody is with something
+
+
 class Connector(abc.ABC):
-    """One kind of LMS. Stateless: everything a call needs is handed in."""
+    """One kind of LMS. Stateless: everything a call needs is handed in.
+
+    What only LMSs with an ability can do raises ``Unsupported`` here; whoever asks looks at ``abilities`` first.
+    All that asks an LMS raises ``DestinationError`` where the whole destination is concerned.
+    """
 
     label: ClassVar[str | Promise]
     options_form: ClassVar[type[OptionsForm]]
     max_batch: ClassVar[int] = 200
+    max_content_batch: ClassVar[int] = 1
     max_bytes: ClassVar[int] = 512 * 1024
-    # Whether an LMS of this kind can launch stories. Where it cannot, a launch is refused as it comes in, so that
-    # the last two methods, which only launches need, are never asked for.
-    takes_launches: ClassVar[bool] = False
+    abilities: ClassVar[frozenset[Ability]] = frozenset()
+
+    def can(self, ability: Ability) -> bool:
+        """Whether LMSs of this type can do this."""
+        return ability in self.abilities
 
     @abc.abstractmethod
     def can_send(self, connection: Connection) -> Held | None:
         """Why plain results cannot be sent over this connection at all, or ``None`` if they can."""
 
     @abc.abstractmethod
+    def check(self, door: Door, connection: Connection) -> Check:
+        """Prove address and credentials without saving anything anywhere."""
+
+    # Results -------------------------------------------------------------------------------------------------------
+
+    @abc.abstractmethod
     def compose(self, facts: Facts, connection: Connection) -> bytes:
         """The bytes that tell the LMS these facts, to be frozen; raises ``Held`` where a fact is missing."""
 
     @abc.abstractmethod
-    def check(self, door: Door, connection: Connection) -> Check:
-        """Prove address and credentials without saving anything anywhere."""
-
-    @abc.abstractmethod
     def send_results(self, door: Door, connection: Connection, items: Sequence[Item]) -> Exchange:
-        """One request with these items. Raises ``DestinationError`` where the whole destination is concerned."""
+        """Tell results, or what else happened in a launch, with one outcome for each."""
 
     @abc.abstractmethod
     def read_result(self, door: Door, connection: Connection, item: Item) -> tuple[ReadBack, Answer | None]:
-        """Whether the LMS has this very item. Raises ``DestinationError`` where the destination is concerned."""
+        """Whether the LMS has this very item."""
+
+    def needs(self, items: Sequence[Item]) -> Needs:
+        """What is to be in the connection's memory when these items are sent or read."""
+        return Needs()
+
+    # Launches ------------------------------------------------------------------------------------------------------
 
     def fetch_token(self, door: Door, address: Destination) -> Fetched:
         """Ask once for the token of a launch. Raises ``CannotConnect``."""
-        raise NotImplementedError
+        raise Unsupported
 
     def launch_connection(
         self, connection: Connection, url: str, token: Secret | None, *, own_key: bool = False
     ) -> Connection:
         """How to reach the destination of a launch: with its token, with the configured key, or with none."""
-        raise NotImplementedError
+        raise Unsupported
+
+    def open_session(self, door: Door, connection: Connection, launch: Launched) -> Opened:
+        """Ask what the LMS says of a cmi5 session. Safe to repeat."""
+        raise Unsupported
+
+    def compose_event(self, facts: EventFacts, connection: Connection) -> bytes:
+        """The statement about something in a cmi5 session, to be frozen; raises ``Held`` where it cannot be said."""
+        raise Unsupported
+
+    # Content -------------------------------------------------------------------------------------------------------
+
+    def compose_content(self, facts: ContentFacts, connection: Connection) -> bytes:
+        """The bytes that bring an objective or a story into the catalogue as it is, or take it out; frozen."""
+        raise Unsupported
+
+    def send_content(self, door: Door, connection: Connection, items: Sequence[Item]) -> Exchange:
+        """Bring contents into the catalogue, or take them out. Ids that the LMS gives go into the memory."""
+        raise Unsupported
+
+    def catalogue(self, door: Door, connection: Connection) -> Sequence[CatalogueEntry]:
+        """All that the LMS's catalogue has."""
+        raise Unsupported
+
+    def creator_link(self, door: Door, connection: Connection, remote_id: str) -> str:
+        """A one-time link to where the LMS's own content is made."""
+        raise Unsupported
+
+    def download(self, door: Door, connection: Connection, remote_id: str, *, container: bool) -> Answer:
+        """The LMS's own content as a ZIP file: as a SCORM package, or as a container that loads it."""
+        raise Unsupported
+
+    # People --------------------------------------------------------------------------------------------------------
+
+    def find_user(self, door: Door, connection: Connection, person: Person) -> RemoteUser:
+        """Who somebody is there. What is found goes into the memory."""
+        raise Unsupported
+
+    def create_user(self, door: Door, connection: Connection, person: Person) -> RemoteUser:
+        """Add somebody, who is not there yet."""
+        raise Unsupported
+
+    def update_user(self, door: Door, connection: Connection, person: Person, remote_id: str) -> RemoteUser:
+        """Bring what the LMS knows of somebody up to date."""
+        raise Unsupported
+
+    def user_fields(self, door: Door, connection: Connection) -> Mapping[str, Sequence[str]]:
+        """The values that the LMS allows in the fields of its people's profiles."""
+        raise Unsupported
+
+    # Assignments and progress --------------------------------------------------------------------------------------
+
+    def compose_assignment(self, facts: AssignmentFacts, connection: Connection) -> bytes:
+        """The bytes that ask an objective of somebody, or no more; raises ``Held`` where a fact is missing."""
+        raise Unsupported
+
+    def send_assignments(self, door: Door, connection: Connection, items: Sequence[Item]) -> Exchange:
+        """Ask objectives of people, or no more."""
+        raise Unsupported
+
+    def read_progress(self, door: Door, connection: Connection, remote_id: str) -> Sequence[Progress]:
+        """How far everybody is with something in the catalogue."""
+        raise Unsupported

@@ -15,6 +15,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from integrations.connectors import http
+from integrations.connectors.base import Ability
 from integrations.models import LMSConfiguration
 
 NAMES = ("actor", "activityId", "registration", "sessionId", "endpoint", "fetch")
@@ -207,7 +208,7 @@ _CHECKS: dict[str, Any] = {
 
 
 def _admit(found: Parameters, configuration: LMSConfiguration) -> None:
-    if not configuration.connector.takes_launches:
+    if not configuration.connector.can(Ability.LAUNCHES):
         raise _refused(_("LMS configurations of this type take no launches."))
     if found.fetch is not None:
         return

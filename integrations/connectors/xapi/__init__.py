@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations.connectors import http
 from integrations.connectors.base import (
+    Ability,
     CannotConnect,
     Check,
     Connection,
@@ -49,7 +50,7 @@ class XapiConnector(Connector):
 
     label = gettext_lazy("xAPI")
     options_form = XapiOptions
-    takes_launches = True
+    abilities = frozenset({Ability.LAUNCHES, Ability.READ_BACK})
 
     def can_send(self, connection: Connection) -> Held | None:
         """Results need a URL and a credential."""
