@@ -37,6 +37,20 @@ def too_many() -> HttpResponse:
     return response
 
 
+def unavailable() -> HttpResponse:
+    """For as long as the database is away. There is nothing to press on it, so any LMS may show it in its frame."""
+    response = pages.notice(
+        _("One moment, please"),
+        _("The story cannot be shown just now. Nothing is lost: open it again in a minute."),
+        status=HTTPStatus.SERVICE_UNAVAILABLE,
+        sign="clock",
+        landing=False,
+        anywhere=True,
+    )
+    response["Retry-After"] = "30"
+    return response
+
+
 def outdated(share: Share | None = None) -> HttpResponse:
     """For a step of a play that is not known."""
     return pages.notice(

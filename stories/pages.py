@@ -16,18 +16,15 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.http import HttpResponse, QueryDict
 from django.template.loader import render_to_string
+from django.utils import translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from stories import words
 from stories.content import Answers, Content, Tally, Way, is_right, percent
 from stories.forms import StepForm
 from stories.telling import Told
 
-# Scripts written from right to left, by the language tag's script or, without one, by its language.
-RIGHT_TO_LEFT = {"ar", "arc", "ckb", "dv", "fa", "he", "ks", "ku-arab", "ps", "sd", "syr", "ug", "ur", "yi"}
-RIGHT_TO_LEFT_SCRIPTS = {"adlm", "arab", "hebr", "nkoo", "syrc", "thaa"}
-# The language of everything that is not the story's.
-INTERFACE = "en"
 ORIGIN = re.compile(r"https?://([a-z0-9.-]+|\[[0-9a-f:]+\])(:[0-9]{1,5})?\Z")
 PLAYABLE = (".mp4", ".webm", ".m4v")
 CHOOSE = gettext_lazy("Choose an answer first.")
@@ -38,14 +35,6 @@ SIGNS = {
     "done": "M21 33l8 8 15-17",
     "mend": "M32 21v14M32 42v.1",
 }
-
-
-def direction(language: str) -> str:
-    """``rtl`` for languages written from right to left, else ``ltr``."""
-    parts = language.lower().split("-")
-    script = next((part for part in parts[1:] if len(part) == 4 and part.isalpha()), "")
-    is_rtl = script in RIGHT_TO_LEFT_SCRIPTS if script else parts[0] in RIGHT_TO_LEFT
-    return "rtl" if is_rtl else "ltr"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,8 +58,8 @@ class Stage:
             "carried": self.carried,
             "method": "get" if self.preview else "post",
             "language": language,
-            "direction": direction(language),
-            "interface": INTERFACE,
+            "direction": words.direction(language),
+            **_spoken(),
             "public_url": settings.PUBLIC_URL,
         }
 
@@ -78,7 +67,7 @@ class Stage:
         """A page of this play."""
         body = render_to_string(f"stories/{template}", {**self._context(), **facts})
         response = HttpResponse(body, status=status)
-        response["Content-Security-Policy"] = _policy([] if self.preview else ["'self'", *self.origins], media)
+        response["Content-Security-Policy"] = _policy([] if self.preview else _framed_by(self.origins), media)
         return response if self.preview else _for_learners(response)
 
     # Pages -----------------------------------------------------------------------------------------------------
@@ -135,27 +124,38 @@ def notice(
     organization: str = "",
     for_admin: str = "",
     landing: bool = True,
+    anywhere: bool = False,
 ) -> HttpResponse:
     """A page that says what to do where there is nothing to play.
 
-    ``landing`` lets a tab in which the story was begun go on.
+    ``landing`` lets a tab in which the story was begun go on. ``anywhere`` lets any page frame this one.
     """
-    body = _notice(heading, sentences, SIGNS[sign], organization, for_admin, landing)
+    body = _notice(words.spoken(), heading, sentences, SIGNS[sign], organization, for_admin, landing)
     response = HttpResponse(body, status=status)
-    response["Content-Security-Policy"] = _policy(["'self'", *origins], "")
+    response["Content-Security-Policy"] = _policy(["*"] if anywhere else _framed_by(origins), "")
     return _for_learners(response)
 
 
 # Links are guessed in masses: what is the same for all of them is made once.
 @functools.lru_cache(maxsize=64)
-def _notice(*values: Any) -> str:
+def _notice(_language: str, *values: Any) -> str:
     names = ("heading", "sentences", "sign", "from", "for_admin", "landing")
-    words = {"language": INTERFACE, "direction": "ltr", "interface": INTERFACE}
-    return render_to_string("stories/notice.html", dict(zip(names, values, strict=True)) | words)
+    return render_to_string("stories/notice.html", dict(zip(names, values, strict=True)) | _spoken())
+
+
+def _spoken() -> dict[str, str]:
+    """The language of the page, which is that of the words around the story."""
+    language = words.spoken()
+    return {"interface": language, "interface_direction": words.direction(language)}
 
 
 def preview(query: QueryDict, content: Content, organization: str) -> HttpResponse:
     """The learner's pages for an author: what was answered so far comes with the request, and nothing is kept."""
+    with translation.override(words.choose([], content["language"])):
+        return _preview(query, content, organization)
+
+
+def _preview(query: QueryDict, content: Content, organization: str) -> HttpResponse:
     way = Way(content, _carried(query.get("answers", "")))
     stage = Stage(content, organization, preview=True)
     if not way.scenes or "do" not in query:
@@ -184,10 +184,14 @@ def _carried(text: str) -> Answers:
     }
 
 
-def _policy(ancestors: Sequence[str], media: str) -> str:
+def _framed_by(origins: Sequence[str]) -> list[str]:
+    return ["'self'", *filter(ORIGIN.match, origins)]
+
+
+def _policy(ancestors: list[str], media: str) -> str:
     """The site's own policy, but for who may frame the page and where its video comes from."""
     policy: dict[str, list[str]] = dict(settings.SECURE_CSP)
-    policy["frame-ancestors"] = [one for one in ancestors if one == "'self'" or ORIGIN.match(one)] or ["'none'"]
+    policy["frame-ancestors"] = ancestors or ["'none'"]
     if media:
         policy["media-src"] = [media]
     return "; ".join(f"{name} {' '.join(values)}" for name, values in policy.items())

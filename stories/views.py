@@ -6,31 +6,43 @@ the page and never in an address, may take its next step. That is why no view he
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from stories import notices, playing, telling, throttle
+from stories import notices, playing, telling, throttle, words
 from stories.arriving import Arrival
 from stories.models import Play, Share
 from stories.steps import Steps
 
 View = Callable[..., HttpResponse]
+logger = logging.getLogger(__name__)
 
 
 def _without_cookies(view: View) -> View:
-    """Exempt from CSRF protection since no cookie is read; a test holds it to that."""
+    """Exempt from CSRF protection since no cookie is read; a test holds it to that.
+
+    Words are English until the story is known. While the database is away the page that says so may be framed.
+    """
 
     @csrf_exempt
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, token: str) -> HttpResponse:
-        return view(request, token)
+        with translation.override(words.DEFAULT):
+            try:
+                return view(request, token)
+            except (OperationalError, InterfaceError) as problem:
+                logger.error("The database failed a learner's request: %s", type(problem).__name__)
+                return notices.unavailable()
 
     return guarded
 
@@ -48,6 +60,7 @@ def story(request: HttpRequest, token: str) -> HttpResponse:
         if share is None:
             throttle.count(request, "misses")
             return notices.unknown()
+        words.speak(words.choose([], share.story.language))
         return Arrival(share, request).answer()
     except playing.Gone:
         return notices.outdated()
@@ -68,5 +81,9 @@ def told(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _play(request: HttpRequest) -> Play | None:
+    """The play whose token came along; from now on words are in its language."""
     token = request.POST.get("play", "")
-    return Play.objects.find(token) if token else None
+    play = Play.objects.find(token) if token else None
+    if play is not None:
+        words.speak(words.choose([], play.version.content["language"]))
+    return play
