@@ -29,6 +29,12 @@ def percent(right: int | None, questions: int | None) -> int | None:
     return None if right is None or not questions else 100 * right // questions
 
 
+def names_of_images(content: Content) -> set[str]:
+    """The files that a content shows: its cover, and the images of its scenes."""
+    shown = [content["cover"], *(scene["image"] for scene in content["scenes"])]
+    return {image["name"] for image in shown if image is not None}
+
+
 class Way:
     """A learner's answers in a content. The first answer stays: who goes back, or sends twice, changes nothing."""
 

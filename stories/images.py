@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -14,6 +16,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
+FOLDER = "stories"
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST_FILE = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
@@ -73,15 +76,26 @@ def encoded(image: Image.Image) -> bytes:
 
 def address(name: str) -> str:
     """The path under which a stored image is served."""
-    return reverse("story_image", args=[name.removeprefix("stories/")])
+    return reverse("story_image", args=[name.removeprefix(f"{FOLDER}/")])
+
+
+def stored_before(moment: datetime) -> set[str]:
+    """The names of the image files that were stored before a moment."""
+    folder = default_storage.listdir(FOLDER)[1] if default_storage.exists(FOLDER) else []
+    found = set()
+    for name in (f"{FOLDER}/{file}" for file in folder):
+        with contextlib.suppress(FileNotFoundError):  # somebody else deletes them, too
+            if default_storage.get_modified_time(name) < moment:
+                found.add(name)
+    return found
 
 
 def serve(_request: HttpRequest, name: str) -> FileResponse:
     """A stored image. Its name is random and its content never changes, so that it may be kept for ever."""
-    if not default_storage.exists(f"stories/{name}"):
+    if not default_storage.exists(f"{FOLDER}/{name}"):
         raise Http404
     return FileResponse(
-        default_storage.open(f"stories/{name}"),
+        default_storage.open(f"{FOLDER}/{name}"),
         content_type="image/webp",
         headers={
             "Cache-Control": "public, max-age=31536000, immutable",

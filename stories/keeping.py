@@ -1,4 +1,4 @@
-"""How long plays are kept, and what becomes of those of a person who is erased."""
+"""How long plays and image files are kept, and what becomes of the plays of a person who is erased."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.files.storage import default_storage
 from django.db.models import QuerySet
 from django.dispatch import receiver
 
 from objectives.models import Participant, participant_erased
 from objectives.retention import retention_due
-from stories.models import Play
+from stories import images
+from stories.content import names_of_images
+from stories.models import Play, Scene, Story, StoryVersion
 from stories.models.share import hash_of
 
 CHUNK = 500
+# So long an image may be without anything that shows it: it came with a form that is being saved.
+UPLOAD = timedelta(days=1)
 
 
 @receiver(participant_erased)
@@ -58,3 +63,28 @@ def _delete(plays: QuerySet[Any]) -> None:
 
 def _forget_answers(plays: QuerySet[Any]) -> None:
     plays.update(answers={})
+
+
+@receiver(retention_due)
+def drop_images(now: datetime, until: float, **_kwargs: Any) -> bool:
+    """Delete the files of images that no scene, cover or version shows any more; whether more are left.
+
+    Scenes and covers are asked before the versions: while a version is made, what it is to show stays with them.
+    """
+    old = images.stored_before(now - UPLOAD)
+    unused = old - _shown() - _frozen() if old else old
+    for name in sorted(unused):
+        default_storage.delete(name)
+        if time.monotonic() > until:
+            return True
+    return False
+
+
+def _shown() -> set[str]:
+    covers = Story.objects.exclude(cover="").values_list("cover", flat=True)
+    return {*covers, *Scene.objects.exclude(image="").values_list("image", flat=True)}
+
+
+def _frozen() -> set[str]:
+    contents = StoryVersion.objects.order_by().values_list("content", flat=True).iterator(chunk_size=CHUNK)
+    return {name for content in contents for name in names_of_images(content)}

@@ -159,6 +159,8 @@ def publish(story: Story) -> StoryVersion:
     A new version is made only if something changed. Plays that are under way keep theirs.
     """
     current = _locked(story)
+    # Held until the version is there, so that no image that it shows is taken for one that nothing shows.
+    list(current.scenes.select_for_update())
     if lacking := missing(current):
         raise NotReady(lacking)
     if current.objective is None:

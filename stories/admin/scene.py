@@ -182,6 +182,8 @@ class SceneAdmin(TenantModelAdmin):
 
 def _swap(rows: QuerySet[Scene], scene: Scene, by: int) -> bool:
     scenes = list(rows)
+    if scene not in scenes:  # somebody deleted it this moment
+        return False
     here = scenes.index(scene)
     there = here + by
     if not 0 <= there < len(scenes):

@@ -38,6 +38,7 @@ class StoryAdmin(StoryActions):
     list_filter = ("state",)
     list_select_related = ("objective",)
     search_fields = ("title",)
+    autocomplete_fields = ("objective",)
     ordering = ("title", "pk")
     fieldsets = (
         (
