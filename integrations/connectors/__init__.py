@@ -9,6 +9,7 @@ from integrations.connectors.base import Connector
 
 REGISTRY = {
     "xapi": "integrations.connectors.xapi.XapiConnector",
+    "open_elms": "integrations.connectors.open_elms.OpenElmsConnector",
 }
 
 
