@@ -1,0 +1,158 @@
+"""Telling results and assignments, which LMSs take for something new each time they are sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from integrations.connectors import http
+from integrations.connectors.base import (
+    Exchange,
+    Held,
+    Item,
+    ItemResult,
+    Outcome,
+    ReadBack,
+    Unsupported,
+)
+from integrations.connectors.stackone import answers, contents, people, records
+from integrations.connectors.stackone.answers import Conflict, ItemError, NotThere, Unclear
+from integrations.connectors.stackone.bodies import Body, Told, thaw, with_id
+from integrations.connectors.stackone.calls import Calls
+from integrations.connectors.stackone.options import ASSIGN_FIRST
+
+# What this LMS showed it cannot do, by its name in ``Memory.learned``.
+ASSIGNMENTS = "assignments"
+
+
+def send(calls: Calls, item: Item) -> Exchange:
+    """Tell one result or assignment; what is in doubt is looked for first."""
+    told = thaw(item.content)
+    act = _complete if told.is_completion else _assign
+    try:
+        return people.as_learner(calls, told, lambda user: act(calls, item, told, user))
+    except Held as held:
+        return _exchange(item, Outcome.HELD, held.sentence, reason=held.reason)
+
+
+def _exchange(
+    item: Item, outcome: Outcome, sentence: str, answer: http.Answer | None = None, **more: Any
+) -> Exchange:
+    return Exchange([ItemResult(item.id, outcome, sentence, **more)], answer)
+
+
+def _post(calls: Calls, item: Item, user: str, kind: str, body: Body) -> Exchange:
+    """Post below a user. Raises ``NotThere``, ``Conflict``, ``Unsupported`` or a ``DestinationError``."""
+    try:
+        reply = answers.written(calls.send("POST", "users", user, kind, body=body))
+    except (NotThere, Conflict):
+        raise
+    except Unclear as problem:
+        return _exchange(item, Outcome.UNPROVEN, problem.sentence, problem.reply.answer)
+    except ItemError as problem:
+        return _exchange(item, Outcome.REJECTED, problem.sentence, problem.reply.answer)
+    return _exchange(item, Outcome.DELIVERED, "", reply.answer)
+
+
+def _settle(item: Item, conflict: Conflict, *, is_there: bool) -> Exchange:
+    """What a 409 means once the LMS was asked what it has."""
+    outcome = Outcome.DELIVERED if is_there else Outcome.REJECTED
+    sentence = _found() if is_there else conflict.sentence
+    return _exchange(item, outcome, sentence, conflict.reply.answer, certain=not is_there)
+
+
+def _found() -> str:
+    return _("Found in the LMS, just as it was sent.")
+
+
+# Completions -------------------------------------------------------------------------------------------------------
+
+
+def _complete(calls: Calls, item: Item, told: Told, user: str) -> Exchange:
+    remote_id = contents.content_id(calls, told.reference)
+    if item.doubtful and _has_completion(calls, user, told, remote_id):
+        return _exchange(item, Outcome.DELIVERED, _found())
+    if calls.option("flow") == ASSIGN_FIRST:
+        _assign_first(calls, told, user, remote_id)
+    try:
+        return _post(calls, item, user, "completions", with_id(told.body, remote_id))
+    except Conflict as conflict:
+        return _settle(item, conflict, is_there=_has_completion(calls, user, told, remote_id))
+
+
+def _has_completion(calls: Calls, user: str, told: Told, remote_id: str) -> bool:
+    try:
+        return records.find_completion(calls, user, told, remote_id) is ReadBack.SAME
+    except Unsupported as problem:
+        raise _cannot_tell(problem) from None
+
+
+def _cannot_tell(problem: Unsupported) -> Held:
+    """Why what is in doubt is not sent again: nobody can say whether it would be there twice."""
+    sentence = _(
+        "The LMS may have got this before, and does not tell what it has. Look there: send it again only if it is "
+        "missing."
+    )
+    return Held("unsupported", f"{sentence} {problem.sentence}")
+
+
+def _assign_first(calls: Calls, told: Told, user: str, remote_id: str) -> None:
+    """Assign the content where it is not assigned. What is not certain then, the completion shows."""
+    if calls.memory.learned.get(ASSIGNMENTS) is False:
+        return
+    wanted = Told({"learning_object_external_reference": told.reference})
+    try:
+        if not records.has_assignment(calls, user, wanted, remote_id):
+            answers.written(calls.send("POST", "users", user, "assignments", body=with_id(wanted.body, remote_id)))
+    except Unsupported:
+        calls.memory.learned[ASSIGNMENTS] = False
+    except NotThere:
+        raise
+    except ItemError:
+        # LMSs create what a completion needs; if this one cannot, it refuses that, too.
+        return
+
+
+# Assignments -------------------------------------------------------------------------------------------------------
+
+
+def _assign(calls: Calls, item: Item, told: Told, user: str) -> Exchange:
+    remote_id = contents.content_id(calls, told.reference)
+    if _has_assignment(calls, item, told, user, remote_id):
+        return _exchange(item, Outcome.DELIVERED, _("The LMS has this assignment already."))
+    try:
+        return _post(calls, item, user, "assignments", with_id(told.body, remote_id))
+    except Conflict as conflict:
+        is_there = any(records.assignments(calls, user, told.reference, remote_id))
+        return _settle(item, conflict, is_there=is_there)
+
+
+def _has_assignment(calls: Calls, item: Item, told: Told, user: str, remote_id: str) -> bool:
+    try:
+        return records.has_assignment(calls, user, told, remote_id)
+    except Unsupported as problem:
+        if item.doubtful:
+            raise _cannot_tell(problem) from None
+        return False
+
+
+# Reading back ------------------------------------------------------------------------------------------------------
+
+
+def read_back(calls: Calls, item: Item) -> ReadBack:
+    """Whether the LMS has this result or assignment. Raises a ``DestinationError``."""
+    told = thaw(item.content)
+
+    def look(user: str) -> ReadBack:
+        remote_id = contents.content_id(calls, told.reference)
+        if told.is_completion:
+            return records.find_completion(calls, user, told, remote_id)
+        return ReadBack.SAME if records.has_assignment(calls, user, told, remote_id) else ReadBack.ABSENT
+
+    try:
+        return people.as_learner(calls, told, look)
+    except Unsupported:
+        return ReadBack.FORBIDDEN
+    except Held:
+        return ReadBack.ABSENT
