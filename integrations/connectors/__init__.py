@@ -10,6 +10,7 @@ from integrations.connectors.base import Connector
 REGISTRY = {
     "xapi": "integrations.connectors.xapi.XapiConnector",
     "open_elms": "integrations.connectors.open_elms.OpenElmsConnector",
+    "stackone": "integrations.connectors.stackone.StackOneConnector",
 }
 
 
