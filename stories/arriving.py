@@ -55,6 +55,11 @@ class Arrival:
         if self.request.method == "HEAD":
             return HttpResponse()
         throttle.count(self.request, "people")
+        if parameters.fetch is None:
+            learner = throttle.learner(self.share.pk, parameters.actor)
+            if throttle.is_over(self.request, "claims", learner):
+                return notices.too_many()
+            throttle.count(self.request, "claims", learner)
         launch = launches.open_launch(self.share.organization, self.share.configuration, parameters)
         play = playing.by_launch(self.share, launch)
         told = telling.of_launch(launch, self.share.organization.name)

@@ -1,19 +1,25 @@
-"""Limits per address of whoever asks, so that links and people cannot be tried in masses.
+"""Limits per address of whoever asks and per learner they claim to be, so that neither links nor people are tried in
+masses.
 
 Counted in each web process by itself: a bound that needs no write to the database for a request that is refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
 from django.http import HttpRequest
 
 WINDOW = 60  # seconds
-# Many learners may share one address; who guesses links needs more than this by far.
-MOST = {"misses": 60, "people": 120}
+# Many learners may share one address; who guesses links needs more than this by far. ``claims`` are launches that prove
+# nothing, of one learner by one link.
+MOST = {"misses": 60, "people": 120, "claims": 30}
 
 
 def network(request: HttpRequest) -> str:
@@ -29,19 +35,25 @@ def network(request: HttpRequest) -> str:
     return str(address if address.version == 4 else ipaddress.ip_network(f"{address}/64", strict=False))
 
 
-def _key(request: HttpRequest, what: str) -> str:
-    return f"throttle:{what}:{network(request)}"
+def learner(share: int, actor: Mapping[str, Any]) -> str:
+    """Whom a launch by this share claims to be of, as something to count by."""
+    who = {name: value for name, value in actor.items() if name != "name"}
+    return hashlib.sha256(json.dumps([share, who], sort_keys=True).encode()).hexdigest()
 
 
-def is_over(request: HttpRequest, what: str) -> bool:
-    """Whether this address has had its number of ``what`` for a while."""
-    count: int = cache.get(_key(request, what), 0)
+def _key(request: HttpRequest, what: str, who: str) -> str:
+    return f"throttle:{what}:{who or network(request)}"
+
+
+def is_over(request: HttpRequest, what: str, who: str = "") -> bool:
+    """Whether there was enough of ``what`` for a while: from this address, or of this ``learner``."""
+    count: int = cache.get(_key(request, what, who), 0)
     return count >= MOST[what]
 
 
-def count(request: HttpRequest, what: str) -> None:
-    """One more of ``what`` from this address."""
-    key = _key(request, what)
+def count(request: HttpRequest, what: str, who: str = "") -> None:
+    """One more of ``what`` from this address, or of this ``learner``."""
+    key = _key(request, what, who)
     cache.add(key, 0, WINDOW)
     try:
         cache.incr(key)

@@ -217,6 +217,16 @@ def test_launches__in_masses_from_one_address__have_to_wait(share: Share) -> Non
     assert not Launch.objects.exists()
 
 
+@pytest.mark.catalogue("S16")
+def test_launches__in_masses_of_one_learner_without_proof__have_to_wait(share: Share) -> None:
+    for number in range(throttle.MOST["claims"]):
+        Learner(share, Client(REMOTE_ADDR=f"203.0.113.{number}")).open(**parameters(sessionId=str(number)))
+
+    assert Learner(share).open(**parameters(sessionId="more")).answer.status_code == 429
+    assert Learner(share).open(**parameters(EMPLOYEE)).answer.status_code == 200
+    assert Learner(share).open(**parameters(fetch="https://lms.example.com/fetch/1")).answer.status_code == 200
+
+
 # What comes of it ---------------------------------------------------------------------------------------------------
 
 
