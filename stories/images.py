@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from PIL import Image, ImageOps
 
 FOLDER = "stories"
+NAME = re.compile(r"\w+\.webp", re.ASCII)
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST_FILE = 10 * 1024 * 1024
 MOST_PIXELS = 40_000_000
@@ -92,7 +94,7 @@ def stored_before(moment: datetime) -> set[str]:
 
 def serve(_request: HttpRequest, name: str) -> FileResponse:
     """A stored image. Its name is random and its content never changes, so that it may be kept for ever."""
-    if not default_storage.exists(f"{FOLDER}/{name}"):
+    if not NAME.fullmatch(name) or not default_storage.exists(f"{FOLDER}/{name}"):
         raise Http404
     return FileResponse(
         default_storage.open(f"{FOLDER}/{name}"),
