@@ -17,8 +17,8 @@ from django.core.cache import cache
 from django.http import HttpRequest
 
 WINDOW = 60  # seconds
-# Many learners may share one address; who guesses links needs more than this by far. ``claims`` are launches that prove
-# nothing, of one learner by one link.
+# Many learners may share one address; who guesses links needs more than this by far.
+# ``claims`` are launches that prove nothing, of one learner by one link.
 MOST = {"misses": 60, "people": 120, "claims": 30}
 
 
