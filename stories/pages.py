@@ -173,7 +173,7 @@ def _preview(query: QueryDict, content: Content, organization: str) -> HttpRespo
 def _carried(text: str) -> Answers:
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     if not isinstance(found, dict):
         return {}

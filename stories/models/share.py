@@ -42,9 +42,10 @@ class ShareQuerySet(TenantQuerySet):
         self.filter(pk=pk).update(opens=F("opens") + 1)
 
     def count_start(self, pk: int) -> bool:
-        """One more play begun; ``False``, and nothing is counted, if as many began as are allowed."""
+        """One more play begun; ``False``, and nothing is counted, if it is too late or as many began as may."""
         free = Q(most_starts__isnull=True) | Q(starts__lt=F("most_starts"))
-        return bool(self.filter(free, pk=pk).update(starts=F("starts") + 1))
+        in_time = Q(expires_at__isnull=True) | Q(expires_at__gt=clock.now())
+        return bool(self.filter(free, in_time, pk=pk).update(starts=F("starts") + 1))
 
     def count_completion(self, pk: int) -> None:
         """One more play finished."""

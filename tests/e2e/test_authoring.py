@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.test import Client
 from playwright.sync_api import FilePayload, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from integrations.models import Launch
 from objectives.models import Organization
 from stories import publishing
 from stories.models import Option, Share, Story
@@ -144,6 +146,30 @@ def test_hostile_texts__run_nowhere(page: Page, live_server: LiveServer) -> None
         assert page.evaluate("window.ran") is None, path
         assert page.locator("a[href^='javascript:' i], a[href^='data:text' i], iframe").count() == 0, path
         expect(page.get_by_role("heading", level=1).first).to_be_visible()
+        assert said == [], path
+
+
+@pytest.mark.catalogue("S20")
+def test_hostile_name_of_a_learner__runs_nowhere(page: Page, live_server: LiveServer) -> None:
+    organization = make.organization("Northwind", open_stories=True)
+    share = make.share(make.story(organization), make.configuration(organization))
+    actor = {"name": HOSTILE[:150], "account": {"homePage": "https://lms.example.com", "name": HOSTILE[:150]}}
+    launched = Client().get(f"/s/{share.token()}/", {"actor": json.dumps(actor), "activityId": "https://x.example/1"})
+    assert launched.status_code == 200
+    launch = Launch.objects.get()
+    enter(page, live_server, make.member(organization, "admin", "ada"))
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda problem: said.append(str(problem)))
+    for path in (
+        "/admin/integrations/launch/",
+        f"/admin/integrations/launch/{launch.pk}/change/",
+        "/admin/objectives/participant/",
+        f"/admin/objectives/participant/{launch.participant_id}/change/",
+    ):
+        page.goto(f"{live_server.url}{path}")
+        expect(page.get_by_text("window.ran").first).to_be_attached()
+        assert page.evaluate("window.ran") is None, path
         assert said == [], path
 
 

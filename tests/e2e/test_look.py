@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,6 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from integrations.models import Lane
 from objectives.models import Membership, Organization
 from tests import make
+from tests.lms import PracticeLMS
 
 pytestmark = pytest.mark.browser
 
@@ -58,6 +59,8 @@ def stage(transactional_db: None) -> Stage:
     scene, story = make.question(draft, "Wait", text=""), make.story(organization)
     share, closed = make.share(story, configuration), make.share(story)
     closed.revoke()
+    elsewhere = {"endpoint": "https://lrs.example.org/xapi/", "endpoint_origin": "https://lrs.example.org"}
+    loose, held = make.launch(configuration), make.launch(configuration, **elsewhere)
     viewer = make.member(organization, Membership.Role.VIEWER)
     member, admin = Membership.objects.get(user=viewer), "/admin/integrations"
     return {
@@ -74,7 +77,7 @@ def stage(transactional_db: None) -> Stage:
         "objective": f"/admin/objectives/objective/{objective.pk}/change/",
         "objective's history": f"/admin/objectives/objective/{objective.pk}/history/",
         "add result": "/admin/objectives/result/add/",
-        "result": f"/admin/objectives/result/{rows['held'].result.pk}/change/",
+        "result": f"/admin/objectives/result/{rows['held'].result_id}/change/",
         "stories": "/admin/stories/story/",
         "add story": "/admin/stories/story/add/",
         "draft": f"/admin/stories/story/{draft.pk}/change/",
@@ -86,6 +89,10 @@ def stage(transactional_db: None) -> Stage:
         "shares": "/admin/stories/share/",
         "share": f"/admin/stories/share/{share.pk}/change/",
         "revoked share": f"/admin/stories/share/{closed.pk}/change/",
+        "launches": f"{admin}/launch/",
+        "launch": f"{admin}/launch/{loose.pk}/change/",
+        "launch to an unknown server": f"{admin}/launch/{held.pk}/change/",
+        "servers": f"{admin}/lmsconfiguration/{configuration.pk}/servers/",
         "memberships": "/admin/objectives/membership/",
         "add membership": "/admin/objectives/membership/add/",
         "membership": f"/admin/objectives/membership/{member.pk}/change/",
@@ -137,6 +144,30 @@ def test_pages__are_sound(visit: Callable[..., Any], stage: Stage, scheme: str, 
             wrong += [f"{name}, {size['width']} wide: {text}" for size in sizes for text in faults(page, size)]
             said.clear()
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_question_before_servers_are_approved__is_sound(visit: Callable[..., Any], stage: Stage, scheme: str) -> None:
+    with visit(color_scheme=scheme) as page:
+        page.goto(stage["launches"])
+        page.locator(".action-select").first.check()
+        page.get_by_label("Action").select_option("approve")
+        page.get_by_role("button", name="Go", exact=True).click()
+        expect(page.get_by_text("lrs.example.org")).to_be_visible()
+        assert [fault for size in (WIDE, NARROW) for fault in faults(page, size)] == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_launch_page_of_the_practice_lms__is_sound(
+    browser: Browser, practice_lms: PracticeLMS, scheme: Literal["light", "dark"]
+) -> None:
+    context = browser.new_context(color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{practice_lms.address}/default/launch?link=https://stories.example.com/s/abc/")
+    expect(page.get_by_role("link", name="Launch").first).to_be_visible()
+    wrong = [fault for size in (WIDE, NARROW) for fault in faults(page, size)]
+    context.close()
+    assert wrong == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

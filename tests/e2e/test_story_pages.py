@@ -12,6 +12,8 @@ import pytest
 from django.core.cache import cache
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.utils import translation
+from django.utils.translation import gettext as _
 from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -91,8 +93,8 @@ def heading(page: Page, text: str) -> None:
 
 
 def enter(page: Page, email: str = "ann@example.com") -> None:
-    page.get_by_label("Your e-mail address").fill(email)
-    press(page, "Start")
+    page.get_by_label(_("Your e-mail address")).fill(email)
+    press(page, _("Start"))
 
 
 def every_page(page: Page) -> Iterator[str]:
@@ -180,16 +182,32 @@ def test_notices__are_sound(visit: Visit, share: Share, how: str) -> None:
 def test_pages__in_a_language_from_right_to_left__are_mirrored_and_sound(
     visit: Visit, organization: Organization
 ) -> None:
-    with visit(make.share(story(organization, language="ar").story)) as page:
+    with visit(make.share(story(organization, language="ar").story)) as page, translation.override("ar"):
         assert list(wrongs(page, "cover")) == []
         enter(page)
-        press(page, "Continue")
+        press(page, _("Continue"))
         heading(page, "What comes first?")
         assert list(wrongs(page, "question")) == []
-        back, check = (page.get_by_role("button", name=name).bounding_box() for name in ("Back", "Check my answer"))
+        back, check = (page.locator(f"[value={do}]").bounding_box() for do in ("back", "answer"))
         assert back
         assert check
         assert back["x"] > check["x"]
+
+
+def test_story__that_runs_the_other_way_than_the_words__is_sound(visit: Visit, organization: Organization) -> None:
+    with visit(make.share(story(organization, language="he").story)) as page:
+        wrong = list(wrongs(page, "cover"))
+        enter(page)
+        press(page, "Continue")
+        heading(page, "What comes first?")
+        page.get_by_label("Run").check()
+        press(page, "Check my answer")
+        expect(page.get_by_role("heading", name="Not quite")).to_be_visible()
+        assert [*wrong, *wrongs(page, "question")] == []
+        radio, answer = (page.locator(f".option {part}").first.bounding_box() for part in ("input", "span"))
+        assert radio
+        assert answer
+        assert radio["x"] > answer["x"]
 
 
 def test_touch__targets_of_a_phone_are_large_enough(visit: Visit, share: Share) -> None:

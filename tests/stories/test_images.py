@@ -127,6 +127,8 @@ def test_stored_image__is_served_as_nothing_but_an_image(stored: str) -> None:
     assert not response.cookies
 
 
-@pytest.mark.parametrize("name", ["missing.webp", "..%2F..%2Fmanage.py", "%2e%2e%2f%2e%2e%2fpasswd", "", "a%00.webp"])
+@pytest.mark.parametrize(
+    "name", ["missing.webp", "..%2F..%2Fmanage.py", "%2e%2e%2f%2e%2e%2fpasswd", "", "a%00.webp", ".", ".."]
+)
 def test_stored_image__by_any_other_name__is_not_there(name: str) -> None:
     assert Client().get(f"/media/stories/{name}").status_code == 404

@@ -390,25 +390,6 @@ def test_texts_of_authors__are_shown_as_texts(organization: Organization) -> Non
         assert not re.search(r"<script>|<svg onload|href=.javascript", page)
 
 
-@pytest.mark.parametrize(
-    ("language", "direction"),
-    [
-        ("en", "ltr"),
-        ("pt-BR", "ltr"),
-        ("ar", "rtl"),
-        ("he", "rtl"),
-        ("fa-IR", "rtl"),
-        ("uz-Arab", "rtl"),
-        ("ar-Latn", "ltr"),
-    ],
-    ids=["en", "pt-BR", "ar", "he", "fa-IR", "uz-Arab", "ar-Latn"],
-)
-def test_pages__run_as_the_story_s_language_does(organization: Organization, language: str, direction: str) -> None:
-    learner = Learner(make.share(make.story(organization, language=language))).open()
-
-    assert f'<html lang="{language}" dir="{direction}">' in learner.page
-
-
 def test_pages__weigh_less_than_50_kilobytes(share: Share) -> None:
     learner = Learner(share).open()
     pages = [learner.page, learner.enter().page, learner.to_the_question().page, learner.choose("Leave").page]

@@ -210,6 +210,14 @@ def test_launch__by_a_link_that_filled_up_before_the_start__is_refused(share: Sh
     assert (other.press("begin").answer.status_code, other.heading) == (410, "All places are taken")
 
 
+def test_launch__by_a_link_that_expired_before_the_start__is_refused(share: Share) -> None:
+    learner = Learner(share).open(**parameters())
+    Share.objects.update(expires_at=clock.now())
+
+    assert (learner.press("begin").answer.status_code, learner.heading) == (410, "This link has expired")
+    assert Play.objects.get().started_at is None
+
+
 def test_launches__in_masses_from_one_address__have_to_wait(share: Share) -> None:
     cache.set("throttle:people:127.0.0.1", throttle.MOST["people"])
 

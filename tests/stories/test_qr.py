@@ -1,4 +1,4 @@
-"""QR codes: the path of the drawing is the code, module by module."""
+"""QR codes: what a reader finds in the drawing and in the image is the link."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import base64
 import io
 import re
 
-import segno
+import pytest
 from PIL import Image
 
 from stories import qr
+from tests.stories import qr_reader
 
 LINK = "https://bridge.example.com/s/a-token-of-twenty-seven-signs/"
+MARGIN = 4  # modules, by ISO/IEC 18004
 
 
 def drawn(path: str, size: int) -> list[list[int]]:
@@ -23,10 +25,22 @@ def drawn(path: str, size: int) -> list[list[int]]:
     return rows
 
 
-def test_path__draws_the_code_with_its_margin() -> None:
-    code = qr.code_of(LINK)
-    wanted = segno.make(LINK, error="m", micro=False).matrix_iter(border=4)
-    assert drawn(code.path, code.size) == [[int(module > 0) for module in row] for row in wanted]
+def within(rows: list[list[int]]) -> list[list[int]]:
+    """The code without its margin, in which nothing is dark."""
+    inner = [row[MARGIN:-MARGIN] for row in rows[MARGIN:-MARGIN]]
+    assert sum(map(sum, rows)) == sum(map(sum, inner))
+    return inner
+
+
+@pytest.mark.parametrize(
+    "link", [LINK, "http://127.0.0.1:8000/s/x/", f"https://{'lms-bridge.' * 5}example.com/s/a-token-of-twenty-seven/"]
+)
+def test_path__draws_the_link_and_can_lose_a_seventh(link: str) -> None:
+    code = qr.code_of(link)
+
+    text, level = qr_reader.read(within(drawn(code.path, code.size)))
+    assert text == link
+    assert level in {"M", "Q", "H"}
 
 
 def test_image__to_save__shows_the_same_code() -> None:
