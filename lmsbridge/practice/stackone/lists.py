@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 from lmsbridge.practice import values
 from lmsbridge.practice.exchange import Headers, Reply, Request, as_json, media_type
-from lmsbridge.practice.stackone_account import LinkedAccount, Row, moment
+from lmsbridge.practice.stackone.account import LinkedAccount, Row, moment
 from lmsbridge.practice.strictjson import parse
 from lmsbridge.practice.values import Invalid
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from lmsbridge.practice import stackone_bodies as bodies
 from lmsbridge.practice import values
 from lmsbridge.practice.exchange import Reply, Request, as_json
-from lmsbridge.practice.stackone_account import LinkedAccount, Row, moment
-from lmsbridge.practice.stackone_lists import Refused, after, envelope, equal, page, parameters, read_body, single
+from lmsbridge.practice.stackone import bodies
+from lmsbridge.practice.stackone.account import LinkedAccount, Row, moment
+from lmsbridge.practice.stackone.lists import Refused, after, envelope, equal, page, parameters, read_body, single
 from lmsbridge.practice.values import Invalid
 
 Handler = Callable[[LinkedAccount, Request, Sequence[str]], Reply]

@@ -13,10 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from lmsbridge.practice import stackone_records as records
 from lmsbridge.practice.exchange import Api, Reply, Request, as_json
-from lmsbridge.practice.stackone_account import ACCOUNT_ID, LinkedAccount, account_of
-from lmsbridge.practice.stackone_lists import Refused
+from lmsbridge.practice.stackone import records
+from lmsbridge.practice.stackone.account import ACCOUNT_ID, LinkedAccount, account_of
+from lmsbridge.practice.stackone.lists import Refused
 
 if TYPE_CHECKING:
     from lmsbridge.practice.store import Store
