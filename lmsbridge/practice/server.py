@@ -19,12 +19,12 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from lmsbridge.practice import faults, launches, page, stackone, xapi
+from lmsbridge.practice import faults, launches, open_elms, page, stackone, xapi
 from lmsbridge.practice.exchange import Api, Ending, Reply, Request, sentence
 from lmsbridge.practice.smtp import Inbox
 from lmsbridge.practice.store import Received, Store, Stores
 
-APIS: Mapping[str, Api] = {"xapi": xapi.API, "fetch": launches.API, "stackone": stackone.API}
+APIS: Mapping[str, Api] = {"xapi": xapi.API, "fetch": launches.API, "stackone": stackone.API, "open_elms": open_elms.API}
 
 DEFAULT_STORE = "default"
 LARGEST_BODY = 2 * 1024 * 1024
