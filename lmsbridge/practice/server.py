@@ -24,7 +24,12 @@ from lmsbridge.practice.exchange import Api, Ending, Reply, Request, sentence
 from lmsbridge.practice.smtp import Inbox
 from lmsbridge.practice.store import Received, Store, Stores
 
-APIS: Mapping[str, Api] = {"xapi": xapi.API, "fetch": launches.API, "stackone": stackone.API, "open_elms": open_elms.API}
+APIS: Mapping[str, Api] = {
+    "xapi": xapi.API,
+    "fetch": launches.API,
+    "stackone": stackone.API,
+    "open_elms": open_elms.API,
+}
 
 DEFAULT_STORE = "default"
 LARGEST_BODY = 2 * 1024 * 1024
