@@ -8,10 +8,18 @@ from urllib.parse import parse_qs
 
 from lmsbridge.practice.exchange import Reply, Request, as_json, media_type, sentence
 from lmsbridge.practice.faults import KINDS, Fault, fault_from
+from lmsbridge.practice.open_elms.campus import campus_of
+from lmsbridge.practice.stackone.account import account_of
 from lmsbridge.practice.store import Credentials, Store
 from lmsbridge.practice.strictjson import parse
+from lmsbridge.practice.switches import Switchboard
 
 MOST_TIMES = 1000
+# Interfaces that can be switched, by the names they have in JSON.
+SWITCHBOARDS: Mapping[str, Callable[[Store], Switchboard]] = {
+    "open_elms": lambda store: campus_of(store).switches,
+    "stackone": lambda store: account_of(store).switches,
+}
 
 
 def change(store: Store, what: str, request: Request) -> Reply:
@@ -67,11 +75,14 @@ FORMS: Mapping[str, Callable[[Store, Mapping[str, str]], None]] = {
 
 def _change_by_json(store: Store, body: bytes) -> None:
     given = parse(body)
-    if not isinstance(given, dict) or set(given) - {"always", "script", "known_ids", "credentials"}:
-        raise ValueError("Give an object of always, script, known_ids and credentials, each of them optional.")
+    known = ["always", "script", "known_ids", "credentials", *SWITCHBOARDS]
+    if not isinstance(given, dict) or set(given) - set(known):
+        raise ValueError(f"Give an object of {', '.join(known)}, each of them optional.")
     always = fault_from(given.get("always", "ok"))
     script = [fault_from(one) for one in _typed(given, "script", list)]
     credentials = _credentials(_typed(given, "credentials", dict))
+    for name, board in SWITCHBOARDS.items():
+        _switch(board(store), _typed(given, name, dict))
     if "always" in given:
         store.fail(always)
     if "script" in given:
@@ -89,6 +100,10 @@ def _typed(given: dict[str, Any], name: str, kind: type[Any]) -> Any:
     return found
 
 
+def _switch(board: Switchboard, readings: dict[str, Any]) -> None:
+    board.switch(**{name: str(reading) for name, reading in readings.items()})
+
+
 def _credentials(found: dict[str, Any]) -> Credentials:
     if set(found) - {"key", "secret", "api_key"} or not all(isinstance(text, str) for text in found.values()):
         raise ValueError("credentials has key, secret and api_key, each a text.")
@@ -103,4 +118,5 @@ def behavior(store: Store) -> dict[str, Any]:
         "known_ids": "409" if store.refuses_known_ids else "204",
         "statements": store.statement_count,
         "requests": store.request_count,
+        **{name: board(store).readings for name, board in SWITCHBOARDS.items()},
     }

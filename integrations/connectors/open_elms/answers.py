@@ -86,7 +86,7 @@ def _server_error(answer: http.Answer) -> ServerError:
 def _sentence(answer: http.Answer) -> str:
     status = answer.status
     if 300 <= status < 400:
-        return _("The URL leads elsewhere (%(status)s). Enter the final address.") % {"status": status}
+        return _redirect(answer)
     sentences = {
         401: _("The LMS does not accept the token (401). Check APITokenAccess there and enter it again."),
         403: _("The LMS does not accept the token (403). Check APITokenAccess there and enter it again."),
@@ -101,6 +101,15 @@ def _sentence(answer: http.Answer) -> str:
     if status >= 500:
         return _("The LMS reports a fault of its own (%(status)s).") % {"status": status}
     return _("The LMS gave an unexpected answer (%(status)s). Check the URL.") % {"status": status}
+
+
+def _redirect(answer: http.Answer) -> str:
+    try:
+        target = http.parse(answer.headers.get("Location", "")).origin
+    except http.AddressRefused:
+        return _("The URL leads elsewhere (%(status)s). Enter the final address.") % {"status": answer.status}
+    said = _("The URL redirects to %(target)s (%(status)s). Enter the final address instead.")
+    return said % {"target": target, "status": answer.status}
 
 
 def is_page(answer: http.Answer) -> bool:

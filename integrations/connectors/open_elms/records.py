@@ -190,8 +190,12 @@ _LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
 
 def newest(found: Iterable[Progress]) -> Progress | None:
-    """The newest by date: repeated trainings have a record each. What has no date comes before what has one."""
-    return max(found, key=lambda one: one.at or _LONG_AGO, default=None)
+    """The newest by date, of one second the last: repeated trainings have a record each.
+
+    What has no date comes before what has one.
+    """
+    in_order = sorted(found, key=lambda one: one.at or _LONG_AGO)
+    return in_order[-1] if in_order else None
 
 
 # Fields of profiles ------------------------------------------------------------------------------------------------

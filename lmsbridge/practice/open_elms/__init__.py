@@ -6,8 +6,8 @@ raw after ``Basic``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+import dataclasses
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from lmsbridge.practice.exchange import Api, Reply, Request, not_allowed, sentence
@@ -36,7 +36,8 @@ def answer(store: Store, request: Request, resource: str) -> Reply:
         with campus.lock:
             return _command(campus, request, path, address)
     except Refused as refused:
-        return refused.reply
+        echoes = campus.reading("refusals") == "echo"
+        return dataclasses.replace(refused.reply, body=request.body) if echoes else refused.reply
 
 
 def _trouble(campus: Campus) -> Reply | None:
@@ -71,14 +72,7 @@ def _creator(campus: Campus, request: Request, code: str) -> Reply:
     return sentence(200, f"Here {found.name} would be made.")
 
 
-# Telling it how to behave, and faults ------------------------------------------------------------------------------
-
-
-def configure(store: Store, given: Any) -> None:
-    """Switch readings by name; ``ValueError`` with a sentence if there is no such reading."""
-    if not isinstance(given, Mapping):
-        raise ValueError("open_elms is an object of readings.")
-    campus_of(store).switch(**{str(name): str(reading) for name, reading in given.items()})
+# For the faults ---------------------------------------------------------------------------------------------------
 
 
 def items(request: Request) -> list[str]:

@@ -14,18 +14,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lmsbridge.practice.switches import Switch, Switchboard
+
 if TYPE_CHECKING:
     from lmsbridge.practice.store import Store
 
 NOT_ATTEMPTED, IN_PROGRESS, COMPLETED, FAILED = "not attempted", "in progress", "completed", "failed"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Switch:
-    """One thing that the API's page leaves open: what it is about, and the readings; the first holds until told."""
-
-    words: str
-    readings: tuple[str, ...]
 
 
 SWITCHES: Mapping[str, Switch] = {
@@ -54,6 +48,7 @@ SWITCHES: Mapping[str, Switch] = {
         "The command that is not implemented is",
         ("none", "users", "new-resource", "creator-url", "download", "unassign", "fields"),
     ),
+    "refusals": Switch("A request that is refused is answered with", ("words", "echo")),
     "declared": Switch("Answers are declared to be", ("json", "html")),
 }
 
@@ -81,6 +76,7 @@ class Campus:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.switches = Switchboard(SWITCHES)
         self.accounts: dict[int, dict[str, str]] = {}
         self.resources: dict[int, Resource] = {}
         self.trainings: dict[tuple[int, int], list[Training]] = {}
@@ -89,29 +85,15 @@ class Campus:
             "Sex": {"M": "Male", "F": "Female"},
             "Ethnicity": {"31": "English", "98": "Any other", "99": "Not provided"},
         }
-        self._switched: dict[str, str] = {}
         self._last_id = 0
-
-    # Switches
 
     def switch(self, **readings: str) -> None:
         """Take these readings of the API from now on; ``ValueError`` says what there is."""
-        for name, reading in readings.items():
-            if name not in SWITCHES:
-                raise ValueError(f"There is no switch {name!r}; there are {', '.join(SWITCHES)}.")
-            if reading not in SWITCHES[name].readings:
-                raise ValueError(f"{name} is one of {', '.join(SWITCHES[name].readings)}.")
-        with self.lock:
-            self._switched |= readings
+        self.switches.switch(**readings)
 
     def reading(self, name: str) -> str:
         """Which reading of a gap holds."""
-        return self._switched.get(name, SWITCHES[name].readings[0])
-
-    @property
-    def readings(self) -> dict[str, str]:
-        """The readings of all gaps."""
-        return {name: self.reading(name) for name in SWITCHES}
+        return self.switches.reading(name)
 
     # What it holds
 
