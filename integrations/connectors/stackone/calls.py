@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from integrations.connectors import http
 from integrations.connectors.base import CannotConnect, Connection, Memory, ServerError
+from integrations.connectors.scrubbing import scrub_answer
 from integrations.connectors.stackone import answers
 from integrations.connectors.stackone.answers import NotThere, Reply
 from integrations.connectors.stackone.bodies import encode
@@ -87,9 +88,8 @@ class Calls:
             **({"Content-Type": "application/json"} if body else {}),
         }
         where = self._destination(path)
-        return answers.read(
-            self._door.request(method, where, headers=headers, body=body, params=params, max_body=PAGE_BYTES)
-        )
+        answer = self._door.request(method, where, headers=headers, body=body, params=params, max_body=PAGE_BYTES)
+        return answers.read(scrub_answer(answer, self._connection))
 
     def _authorization(self) -> str:
         # The key as the user, and an empty password.

@@ -117,7 +117,8 @@ _ABOUT: Mapping[str, Check] = {
     "passthrough": _anything,
 }
 
-ASSIGNMENT: Mapping[str, Check] = _ABOUT | {
+ASSIGNMENT: Mapping[str, Check] = {
+    **_ABOUT,
     "progress": _percentage,
     "status": _enumerated(values.one_of(*STATUSES)),
     "assigned_at": values.timestamp,
@@ -125,7 +126,8 @@ ASSIGNMENT: Mapping[str, Check] = _ABOUT | {
     "external_reference": values.text,
 }
 
-COMPLETION: Mapping[str, Check] = _ABOUT | {
+COMPLETION: Mapping[str, Check] = {
+    **_ABOUT,
     "result": _enumerated(values.one_of(*VERDICTS)),
     "score": values.object_with({"percentage": _percentage, "raw_value": values.text}),
     "completed_at": values.timestamp,
