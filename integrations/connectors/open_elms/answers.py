@@ -134,6 +134,8 @@ def prove(answer: http.Answer) -> None:
         raise _page(answer)
     if answer.encoded or _beginning(answer) not in {b"[", b"{"}:
         raise unreadable(answer)
+    if not answer.truncated:
+        as_json(answer)
 
 
 def as_json(answer: http.Answer) -> Any:

@@ -77,7 +77,8 @@ def matching(site: Site, reference: str, title: str) -> list[CatalogueEntry]:
 
     Those with its reference in their name, if there are any; otherwise those of exactly its name.
     """
-    free = [entry for entry in site.catalogue() if not _is_taken(site, reference, entry.remote_id)]
+    taken = _taken(site, reference)
+    free = [entry for entry in site.catalogue() if entry.remote_id not in taken]
     if site.option("reference_in_name"):
         certain = [entry for entry in free if reference_in(entry.name) == reference]
         if certain:
@@ -85,12 +86,12 @@ def matching(site: Site, reference: str, title: str) -> list[CatalogueEntry]:
     return [entry for entry in free if entry.name.strip() == title]
 
 
-def _is_taken(site: Site, reference: str, remote_id: str) -> bool:
+def _taken(site: Site, reference: str) -> set[str]:
+    """The ids that stand for something else of ours."""
     memory = site.memory
     own = memory.contents.get(reference)
-    others = [item for key, item in memory.contents.items() if item is not None and key != reference]
-    is_own = own is not None and own.remote_id == remote_id
-    return any(item.remote_id == remote_id for item in others) or (remote_id in memory.taken and not is_own)
+    others = [item.remote_id for key, item in memory.contents.items() if item is not None and key != reference]
+    return {*others, *memory.taken} - {own.remote_id if own is not None else ""}
 
 
 def reference_in(name: str) -> str:
@@ -121,21 +122,25 @@ def bring(site: Site, offered: Offered, *, doubtful: bool) -> str:
     answer was lost: what then has the name is ours.
     """
     mapped = _mapped(site, offered.reference)
+    entry = site.resource(mapped.remote_id) if mapped is not None else None
+    if entry is not None:
+        return _compare(site, offered, entry)
     if mapped is not None:
-        entry = site.resource(mapped.remote_id)
-        if entry is not None:
-            return _compare(site, offered, entry)
-        site.prove()
+        site.catalogue()  # raises where the address is at fault
         _give_up(site, offered.reference, mapped)
+    return _find_or_create(site, offered, doubtful=doubtful)
+
+
+def _find_or_create(site: Site, offered: Offered, *, doubtful: bool) -> str:
     began = _began(site, offered.reference)
-    found = _matching_name(site, offered, began)
+    found = matching(site, offered.reference, began or offered.title)
     if not found and (began or doubtful):
         site.forget_catalogue()
-        found = _matching_name(site, offered, began)
-    if len(found) > 1:
-        raise _ambiguous(len(found), offered.title)
+        found = matching(site, offered.reference, began or offered.title)
     if not found:
         return _create(site, offered)
+    if len(found) > 1:
+        raise _ambiguous(len(found), offered.title)
     [entry] = found
     if not began and not _may_adopt(site, found, offered.reference):
         raise _undecided(entry)
@@ -147,10 +152,6 @@ def _began(site: Site, reference: str) -> str:
     """The name under which something was about to be created when the answer was lost; empty if none was."""
     item = site.memory.contents.get(reference)
     return item.name if item is not None and not item.remote_id else ""
-
-
-def _matching_name(site: Site, offered: Offered, began: str) -> list[CatalogueEntry]:
-    return matching(site, offered.reference, began or offered.title)
 
 
 def _compare(site: Site, offered: Offered, entry: CatalogueEntry) -> str:
@@ -173,13 +174,13 @@ def _create(site: Site, offered: Offered) -> str:
         if isinstance(refused, NotThere):
             raise Unsupported(_("This LMS does not let LMS Bridge create learning resources.")) from None
         raise
-    site.forget_catalogue()
     _remember(site, offered.reference, remote_id or _look_for(site, offered, name), name)
     return _created()
 
 
 def _look_for(site: Site, offered: Offered, name: str) -> str:
     """The id of what was created just now, where the answer did not tell it."""
+    site.forget_catalogue()
     found = matching(site, offered.reference, name)
     if len(found) > 1:
         raise _ambiguous(len(found), name)

@@ -146,7 +146,7 @@ def _progress(record: Any) -> Progress:
         return _positional(record)
     if not isinstance(record, Mapping) or not _has_status(record):
         raise ValueError("no progress")
-    who = next((record[key] for key in ("user", "trainee") if isinstance(record.get(key), Mapping)), {})
+    who: Record = next((record[key] for key in ("user", "trainee") if isinstance(record.get(key), Mapping)), {})
     id = identifier(_first(record, "user_id", "trainee_id")) or user_id(who) or identifier(record.get("id"))
     email = _first(record, "email") or _first(who, "email")
     return Progress(

@@ -139,4 +139,4 @@ def of_everybody(site: Site, learning: str) -> list[Progress]:
     each: dict[str, list[Progress]] = {}
     for number, one in enumerate(found):
         each.setdefault(one.learner or f"#{number}", []).append(one)
-    return [one for several in each.values() if (one := newest(several)) is not None]
+    return [last for several in each.values() if (last := newest(several)) is not None]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -108,7 +108,7 @@ class Site:
 
     # Learning resources --------------------------------------------------------------------------------------------
 
-    def catalogue(self) -> Sequence[CatalogueEntry]:
+    def catalogue(self) -> list[CatalogueEntry]:
         """All learning resources, read once in a turn. Raises ``ServerError`` where there is no Open eLMS."""
         scratch = self.memory.scratch
         if "catalogue" not in scratch:
@@ -117,7 +117,7 @@ class Site:
             except (NotThere, Refused):
                 raise self._no_open_elms() from None
             scratch["catalogue"] = self._shaped(answer, records.resources)
-        found: Sequence[CatalogueEntry] = scratch["catalogue"]
+        found: list[CatalogueEntry] = scratch["catalogue"]
         return found
 
     def forget_catalogue(self) -> None:
@@ -137,7 +137,10 @@ class Site:
         """Create a learning resource, an empty shell; its id, or nothing if the answer holds none."""
         form = {"name": name} | ({"type": kind} if kind else {})
         answer = self._ask("POST", "learning/new-resource", form=form, optional="add_resource")
-        return records.identifier(as_text(answer)) or _id_in(answer)
+        id = records.identifier(as_text(answer)) or _id_in(answer)
+        if id and "catalogue" in self.memory.scratch:
+            self.catalogue().append(CatalogueEntry(id, name, kind))
+        return id
 
     def creator_url(self, learning: str) -> str:
         """A one-time link to the editor; earlier links work no more. Empty if the answer holds none."""
