@@ -61,6 +61,7 @@ def sweep() -> str:
     LastRun.note("sweep")
     with transaction.atomic():
         dispatch.plan_missing(clock.now())
+    dispatch.end_silent(clock.now())
     if Job.objects.free().exists():
         nudge("work_jobs")
     alerts.watch(clock.now())
@@ -155,7 +156,7 @@ def plan_results(results: list[Result], **_kwargs: Any) -> None:
 def release_participant(instance: Participant, created: bool, **_kwargs: Any) -> None:
     """A corrected participant id releases what was held for it."""
     if not created:
-        held = Delivery.objects.held().filter(result__participant=instance)
+        held = Delivery.objects.held().about(instance)
         nudge_lanes(dispatch.release(held.with_facts()))
 
 

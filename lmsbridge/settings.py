@@ -321,6 +321,8 @@ SIGN_EVERY = WATCHDOG_AFTER / 6
 WORKER_GRACE = _positive("WORKER_GRACE", 30)
 # What could not be sent for so long is given up; a person can revive it as long as its content is kept.
 DELIVERY_EXPIRES_DAYS = _days("DELIVERY_EXPIRES_DAYS", 30)
+# A learner who gave no sign of life for so long has left: the cmi5 session is ended as of the last sign.
+SESSION_SILENT_MINUTES = _whole("SESSION_SILENT_MINUTES", 30, 1, 1440)
 # How long what was sent and what came back is kept, and for how long each exchange is on record.
 RETENTION_CONTENT_DAYS = _days("RETENTION_CONTENT_DAYS", 30)
 RETENTION_ATTEMPT_DAYS = _days("RETENTION_ATTEMPT_DAYS", 90)

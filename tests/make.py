@@ -9,8 +9,20 @@ from typing import Any
 from django.contrib.auth.models import Group, User
 from django.utils import timezone
 
-from integrations.models import Attachment, Attempt, Contact, Delivery, Incident, Launch, LMSConfiguration, Mail
-from objectives.models import Job, Membership, Objective, Organization, Participant, Result
+from integrations.models import (
+    Attachment,
+    Attempt,
+    CatalogueItem,
+    Contact,
+    Delivery,
+    Incident,
+    Launch,
+    LMSConfiguration,
+    Mail,
+    RemoteContent,
+    RemoteUser,
+)
+from objectives.models import Assignment, Job, Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
 from stories import publishing
 from stories.models import Option, Play, Scene, Share, Story
@@ -116,6 +128,36 @@ def delivery(of: Result, configuration: LMSConfiguration, state: str = "queued",
         lane=configuration.lane,
         state=state,
         **sound | values,
+    )
+
+
+def assignment(of: Objective, participant: Participant, **values: Any) -> Assignment:
+    """The objective asked of the participant."""
+    return Assignment.objects.create(organization=of.organization, objective=of, participant=participant, **values)
+
+
+def remote_content(of: LMSConfiguration, external_reference: str = "fire-safety", **values: Any) -> RemoteContent:
+    """What the LMS is to have of something."""
+    wanted = {"title": "Fire safety", "language": "en"}
+    return RemoteContent.objects.create(
+        organization=of.organization,
+        configuration=of,
+        external_reference=external_reference,
+        **{"wanted": wanted} | values,
+    )
+
+
+def remote_user(of: LMSConfiguration, participant: Participant, remote_id: str = "17") -> RemoteUser:
+    """Who the participant is in the LMS."""
+    return RemoteUser.objects.create(
+        organization=of.organization, configuration=of, participant=participant, remote_id=remote_id
+    )
+
+
+def catalogue_item(of: LMSConfiguration, remote_id: str = "17", **values: Any) -> CatalogueItem:
+    """Something in the LMS's own catalogue."""
+    return CatalogueItem.objects.create(
+        organization=of.organization, configuration=of, remote_id=remote_id, **{"name": "Fire safety"} | values
     )
 
 

@@ -7,19 +7,21 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from integrations.admin.delivery_actions import WINDOWS, DeliveryActions
 from integrations.admin.delivery_filters import DeliveredFilter, TriedFilter
 from integrations.admin.display import attempt_badge, delivery_badge, moment, next_attempt, pretty
 from integrations.admin.explaining import explain
-from integrations.models import Attempt, Delivery, LMSConfiguration
+from integrations.models import Attempt, Delivery, Launch, LMSConfiguration
 from objectives import clock
 from objectives.access import active_organization
 from objectives.admin.filters import BridgeChangeList
+from objectives.models import Assignment, Result
 
 ATTEMPTS_SHOWN = 50
 
@@ -84,6 +86,27 @@ class CreatedFilter(admin.SimpleListFilter):
         return queryset.filter(created_at__gte=clock.now() - length)
 
 
+def subject(delivery: Delivery) -> str:
+    """What a delivery is about: an objective, a content, or what happened in a session."""
+    if delivery.remote_content is not None:
+        return _("Content: %(name)s") % {"name": delivery.remote_content}
+    if delivery.event:
+        return _("Session: %(event)s") % {"event": delivery.event}
+    if delivery.kind == Delivery.Kind.ASSIGNMENT:
+        return _("Assignment: %(name)s") % {"name": delivery.objective}
+    return str(delivery.objective)
+
+
+def _about(participant_id: str) -> Q:
+    """Each by an index of its own: an OR over joins would read the whole table."""
+    people = {"participant__participant_id": participant_id}
+    return (
+        Q(result__in=Result.objects.filter(**people))
+        | Q(launch__in=Launch.objects.filter(**people))
+        | Q(assignment__in=Assignment.objects.filter(**people))
+    )
+
+
 @admin.register(Delivery)
 class DeliveryAdmin(DeliveryActions):
     """Deliveries, newest first."""
@@ -91,7 +114,16 @@ class DeliveryAdmin(DeliveryActions):
     list_display = ("state_now", "participant", "objective", "configuration", "attempts", "next_attempt", "created")
     list_display_links = ("state_now", "participant")
     list_filter = ("state", "reason", ConfigurationFilter, CreatedFilter, DeliveredFilter, TriedFilter)
-    list_select_related = ("configuration", "lane", "result__participant", "result__objective")
+    list_select_related = (
+        "configuration",
+        "lane",
+        "result__participant",
+        "result__objective",
+        "launch__participant",
+        "assignment__participant",
+        "assignment__objective",
+        "remote_content",
+    )
     search_fields = ("uuid", "result__participant__participant_id")
     search_help_text = gettext_lazy("A whole participant id, or a whole id in the LMS")
     sortable_by = ()
@@ -113,7 +145,7 @@ class DeliveryAdmin(DeliveryActions):
         try:
             return queryset.filter(uuid=uuid.UUID(term)), False
         except ValueError:
-            return queryset.filter(result__participant__participant_id=term), False
+            return queryset.filter(_about(term)), False
 
     @admin.display(description=gettext_lazy("state"))
     def state_now(self, obj: Any) -> SafeString:
@@ -122,13 +154,13 @@ class DeliveryAdmin(DeliveryActions):
 
     @admin.display(description=gettext_lazy("participant"))
     def participant(self, obj: Delivery) -> str:
-        """Whose achievement it tells."""
-        return str(obj.result.participant)
+        """Whom it tells about."""
+        return str(obj.participant or "–")
 
     @admin.display(description=gettext_lazy("objective"))
     def objective(self, obj: Delivery) -> str:
-        """What was achieved."""
-        return str(obj.result.objective)
+        """What it tells about."""
+        return subject(obj)
 
     @admin.display(description=gettext_lazy("next attempt"))
     def next_attempt(self, obj: Delivery) -> SafeString | str:

@@ -245,7 +245,7 @@ def _searched(request: HttpRequest, term: str) -> dict[str, Any]:
         return {"uuid": str(uuid.UUID(term))}
     except ValueError:
         known = Participant.objects.of(active_organization(request)).filter(participant_id=term).first()
-        return {"result__participant": known.pk if known else 0}
+        return {"participant": known.pk if known else 0}
 
 
 def _retried(due: int, skipped: int) -> str:

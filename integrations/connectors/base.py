@@ -360,6 +360,10 @@ class Connector(abc.ABC):
     def read_result(self, door: Door, connection: Connection, item: Item) -> tuple[ReadBack, Answer | None]:
         """Whether the LMS has this very item."""
 
+    def most(self, kind: Kind) -> int:
+        """How many items of a kind go in one exchange."""
+        return self.max_content_batch if kind is Kind.CONTENT else self.max_batch
+
     def needs(self, items: Sequence[Item]) -> Needs:
         """What is to be in the connection's memory when these items are sent or read."""
         return Needs()
@@ -371,9 +375,18 @@ class Connector(abc.ABC):
         raise Unsupported
 
     def launch_connection(
-        self, connection: Connection, url: str, token: Secret | None, *, own_key: bool = False
+        self,
+        connection: Connection,
+        url: str,
+        token: Secret | None,
+        *,
+        own_key: bool = False,
+        in_session: bool = False,
     ) -> Connection:
-        """How to reach the destination of a launch: with its token, with the configured key, or with none."""
+        """How to reach the destination of a launch: with its token, with the configured key, or with none.
+
+        ``in_session`` tells that it is a cmi5 session, which the LMS follows by its rules.
+        """
         raise Unsupported
 
     def open_session(self, door: Door, connection: Connection, launch: Launched) -> Opened:

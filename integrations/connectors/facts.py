@@ -41,12 +41,14 @@ class Memory:
     ``users`` are ids there by participant id, ``contents`` what is there by external reference. An entry set to
     ``None`` is forgotten. ``learned`` holds what the LMS showed it can and cannot do, JSON values by name. What was
     changed is kept with the outcome of the exchange. ``scratch`` lasts for one turn with the LMS and is never kept.
+    ``taken`` are the ids there that stand for one of our contents already, where ``Needs.taken`` asked for them.
     """
 
     users: dict[str, str | None] = dataclasses.field(default_factory=dict)
     contents: dict[str, RemoteItem | None] = dataclasses.field(default_factory=dict)
     learned: dict[str, Any] = dataclasses.field(default_factory=dict)
     scratch: dict[str, Any] = dataclasses.field(default_factory=dict)
+    taken: frozenset[str] = frozenset()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -192,7 +194,8 @@ class Item:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Needs:
-    """What has to be remembered for some items: participant ids and external references."""
+    """What has to be in memory for some items: participant ids, external references, and which ids are taken."""
 
     users: frozenset[str] = frozenset()
     contents: frozenset[str] = frozenset()
+    taken: bool = False

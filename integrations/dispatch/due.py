@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db.models import BigIntegerField, QuerySet
 
+from integrations.connectors.base import Item, Kind
 from integrations.dispatch.prepared import GivenKeys, Prepared, given
 from integrations.models import Delivery
 
@@ -23,6 +24,12 @@ class Row(NamedTuple):
     alone: bool
     server_errors: int = 0
     refused: bool = False
+    kind: str = Kind.RESULT.value
+    doubtful: bool = False
+
+    def as_item(self) -> Item:
+        """For connectors."""
+        return Item(self.uuid, self.content.encode(), Kind(self.kind), self.doubtful)
 
 
 def oldest(lane: int, now: datetime, most: int, without: Sequence[int] = ()) -> list[Row]:
@@ -39,6 +46,13 @@ def _oldest(most: int) -> Prepared:
         return found.order_by("priority", "next_attempt_at", "id").values_list(*Row._fields)[:most]
 
     return Prepared(rows)
+
+
+def head(lane: int, now: datetime, without: Sequence[int] = ()) -> list[Row]:
+    """The first of all that is queued, if it is due: where order is everything, nothing goes before it."""
+    queued = Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exclude(id__in=without)
+    first = queued.order_by("next_attempt_at", "id").values_list("next_attempt_at", *Row._fields)[:1]
+    return [Row._make(columns) for moment, *columns in first if moment <= now]
 
 
 def newest(lane: int, now: datetime) -> list[Row]:

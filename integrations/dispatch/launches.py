@@ -17,10 +17,20 @@ from django.utils.translation import gettext as _
 
 from integrations import alerts
 from integrations.connectors import http
-from integrations.connectors.base import CannotConnect, Connection, DestinationError, Fetched, Held, ServerError
-from integrations.dispatch import lanes, settle
+from integrations.connectors.base import (
+    CannotConnect,
+    Connection,
+    DestinationError,
+    Fetched,
+    Held,
+    Opened,
+    ServerError,
+)
+from integrations.dispatch import lanes, sessions, settle
+from integrations.dispatch.composing import launched
 from integrations.dispatch.outlast import outlast
-from integrations.dispatch.plan import hold_what_cannot_go, plan, release
+from integrations.dispatch.plan import plan
+from integrations.dispatch.releasing import hold_what_cannot_go, release
 from integrations.dispatch.routes import Key, connection_of, may_fetch, relaunch, route_of, trust_first
 from integrations.models import Attempt, Delivery, Lane, Launch, LMSConfiguration
 from integrations.models.launch import LaunchQuerySet
@@ -34,7 +44,9 @@ UNSETTLED = (Delivery.State.QUEUED, Delivery.State.HELD, Delivery.State.REJECTED
 
 def connect(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door) -> Connection | None:
     """How to reach the launch's destination, once its token is there; ``None`` if nothing can be sent now."""
-    if lane.token_wanted and not _ask_for_token(lane, lease, launch, door):
+    if lane.token_wanted and launch.token == Token.WANTED and not _ask_for_token(lane, lease, launch, door):
+        return None
+    if launch.cmi5 == Launch.Cmi5.WANTED and launch.token == Token.KEPT and not _open(lane, lease, launch, door):
         return None
     try:
         return connection_of(launch, lane.configuration)
@@ -80,8 +92,8 @@ def _ask_for_token(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door
         outcome, fetched = Attempt.Outcome.CANNOT_CONNECT, Fetched(None, error.sentence, 0)
     if not _settle(attempt, lease, launch, outcome, fetched):
         return False
-    lane.token_wanted = False
     launch.refresh_from_db()
+    lane.token_wanted = _is_session_wanted(launch)
     _tell_others(launch)
     return True
 
@@ -99,8 +111,10 @@ def _wait_for_approval(lane: Lane, lease: uuid.UUID, launch: Launch) -> bool:
 def _settle(attempt: Attempt, lease: uuid.UUID, launch: Launch, outcome: str, fetched: Fetched) -> bool:
     """Keep the token, or write down why there is none. Of the answer nothing is kept but its status."""
     now = clock.now()
+    # A lane goes on being looked at until the LMS has told about the session, too.
+    more = fetched.token is not None and launch.cmi5 == Launch.Cmi5.WANTED
     with transaction.atomic():
-        if not lanes.answered(attempt.lane, lease, now, token_wanted=False):
+        if not lanes.answered(attempt.lane, lease, now, token_wanted=more):
             return False
         attempt.status_code = fetched.status or None
         settle.close(attempt, outcome, fetched.sentence)
@@ -112,7 +126,8 @@ def _settle(attempt: Attempt, lease: uuid.UUID, launch: Launch, outcome: str, fe
         kept = Launch.objects.filter(pk=launch.pk, token=Token.WANTED, dropped_at__isnull=True)
         if kept.update(**change, sealed_fetch="") and fetched.token is not None:
             _trust(attempt.lane.configuration, launch.fetch_origin, now)
-            _carry_on(launch)
+            if not more:
+                _carry_on(launch)
     return True
 
 
@@ -131,6 +146,8 @@ def _tell_others(launch: Launch) -> None:
 
 def close_what_was_lost(lane: Lane, launch: Launch) -> None:
     """An exchange for a token that nobody closed: its worker died, and nobody knows what came of it."""
+    if launch.token != Token.WANTED:
+        return
     for attempt in Attempt.objects.open().filter(lane=lane, size=0):
         sentence = _("The exchange was cut short. An LMS gives a token out once, so it is not asked for again.")
         with transaction.atomic():
@@ -142,22 +159,70 @@ def close_what_was_lost(lane: Lane, launch: Launch) -> None:
         launch.refresh_from_db()
 
 
+# The session -------------------------------------------------------------------------------------------------------
+
+
+def _is_session_wanted(launch: Launch) -> bool:
+    return launch.cmi5 == Launch.Cmi5.WANTED and launch.token == Token.KEPT
+
+
+def _open(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door) -> bool:
+    """Ask what the LMS says of the session, which is safe to repeat; whether the lane may go on."""
+    attempt = settle.open_attempt(lane, lease, [], launch.endpoint)
+    if attempt is None:
+        return False
+    try:
+        connection = connection_of(launch, lane.configuration)
+        found = lane.configuration.connector.open_session(door, connection, launched(launch))
+    except (Held, Unreadable) as problem:
+        found = Opened(None, str(problem))
+    except DestinationError as error:
+        return settle.destination_failed(attempt, lease, veiled(error))
+    if not _settle_session(attempt, lease, launch, found):
+        return False
+    lane.token_wanted = False
+    launch.refresh_from_db()
+    return True
+
+
+@outlast
+def _settle_session(attempt: Attempt, lease: uuid.UUID, launch: Launch, found: Opened) -> bool:
+    """Keep what the LMS told, and tell it what happened meanwhile; or go on as a plain launch."""
+    session = found.session
+    change: dict[str, Any] = {"cmi5": Launch.Cmi5.REFUSED, "cmi5_sentence": found.sentence}
+    if session is not None:
+        kept = {"launch_data": dict(session.launch_data), "preferences": dict(session.preferences)}
+        change = {"cmi5": Launch.Cmi5.OPEN, "session": kept, "cmi5_sentence": ""}
+    with transaction.atomic():
+        if not lanes.worked(attempt.lane, lease, clock.now()):
+            return False
+        Lane.objects.filter(pk=attempt.lane_id).update(token_wanted=False)
+        attempt.status_code = found.answer.status if found.answer else None
+        outcome = Attempt.Outcome.REFUSED if session is None else Attempt.Outcome.SESSION
+        settle.close(attempt, outcome, found.sentence)
+        own = Launch.objects.select_for_update(of=("self",)).get(pk=launch.pk)
+        if own.cmi5 == Launch.Cmi5.WANTED and own.dropped_at is None:
+            Launch.objects.filter(pk=own.pk).update(**change)
+            own.refresh_from_db()
+            _decided(own)
+    return True
+
+
+def _decided(launch: Launch) -> None:
+    """What the session's being known, or not being one, changes for what was recorded before."""
+    if launch.cmi5 == Launch.Cmi5.OPEN:
+        sessions.opened(launch)
+    held = Delivery.objects.held().filter(launch=launch, reason=Delivery.Reason.SESSION)
+    release(held.with_facts())
+    _carry_on(launch)
+
+
 # A launch after another --------------------------------------------------------------------------------------------
-
-
-def _same_session(launch: Launch) -> LaunchQuerySet:
-    """Other launches of the same activity by the same learner in the same enrollment."""
-    return Launch.objects.filter(
-        configuration=launch.configuration_id,
-        participant=launch.participant_id,
-        activity_id=launch.activity_id,
-        registration=launch.registration,
-    ).exclude(pk=launch.pk)
 
 
 def _carry_on(launch: Launch) -> None:
     """What waits for this learner to launch again goes with the new token; see ``Launch.may_be_carried_on``."""
-    waiting = _same_session(launch).filter(
+    waiting = Launch.objects.same_session(launch).filter(
         Q(verified=True) | ~Q(registration=""),
         deliveries__state=Delivery.State.HELD,
         deliveries__reason=Delivery.Reason.RELAUNCH,
@@ -166,16 +231,24 @@ def _carry_on(launch: Launch) -> None:
     if not pks:
         return
     Launch.objects.filter(pk__in=pks).update(relaunched_as=launch)
+    held = Delivery.objects.held().filter(launch__in=pks, reason=Delivery.Reason.RELAUNCH)
+    if launch.cmi5 == Launch.Cmi5.OPEN:
+        sessions.take_over(launch, Launch.objects.filter(pk__in=pks))
+    else:
+        sessions.give_up_events(held)
+    if not held.exists():
+        return
     # It was opened for what it carries on; a token that nothing waits for any more is forgotten with that.
     Launch.objects.filter(pk=launch.pk, finished_at__isnull=True).update(finished_at=clock.now())
-    held = Delivery.objects.held().filter(launch__in=pks, reason=Delivery.Reason.RELAUNCH)
     release(held.with_facts())
+    launch.refresh_from_db()
+    sessions.end(launch, Launch.Ending.FINISHED, clock.now())
 
 
 def _is_carried_on(launch: Launch, refused: Launch) -> bool:
     """Whether a later launch is there already, whose token the LMS accepts instead of the ``refused`` one's."""
-    later = _same_session(launch).filter(token=Token.KEPT, pk__gt=refused.pk).order_by("-pk").first()
-    if later is None or not launch.may_be_carried_on:
+    later = Launch.objects.same_session(launch).filter(token=Token.KEPT, pk__gt=refused.pk).order_by("-pk").first()
+    if later is None or not launch.may_be_carried_on or launch.cmi5 == Launch.Cmi5.OPEN:
         return False
     Launch.objects.filter(pk=launch.pk).update(relaunched_as=later)
     return True

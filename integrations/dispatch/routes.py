@@ -138,7 +138,8 @@ def connection_of(launch: Launch, configuration: LMSConfiguration) -> Connection
         return connector.launch_connection(configuration.connection(), route.url, None, own_key=True)
     if route.key is Key.TOKEN:
         token = Secret(launch.token_text())
-        return connector.launch_connection(configuration.declared(), route.url, token)
+        in_session = launch.cmi5 == Launch.Cmi5.OPEN
+        return connector.launch_connection(configuration.declared(), route.url, token, in_session=in_session)
     return connector.launch_connection(configuration.declared(), route.url, _key_of(launch, configuration))
 
 

@@ -17,7 +17,7 @@ from django.db import connection as database
 from integrations.connectors.base import Connection, DestinationError, ServerError
 from integrations.connectors.http import Door
 from integrations.dispatch import lanes, launches, settle
-from integrations.dispatch.plan import hold_what_cannot_go
+from integrations.dispatch.releasing import hold_what_cannot_go
 from integrations.dispatch.slice import Slice
 from integrations.dispatch.turns import TimedDoor
 from integrations.models import Delivery, Lane
@@ -60,7 +60,7 @@ def serve(pk: int, token: uuid.UUID, until: float) -> None:
         launches.rest(lane, token)
 
 
-def _serve(lane: Lane, token: uuid.UUID, connection: Connection, door: Door, until: float) -> None:
+def _serve(lane: Lane, token: uuid.UUID, connection: Connection, door: TimedDoor, until: float) -> None:
     if lane.failures and not Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exists():
         if lane.launch is None:
             probe(lane, token, connection, door)

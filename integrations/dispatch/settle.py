@@ -31,7 +31,7 @@ from integrations.connectors.base import (
 from integrations.dispatch import lanes
 from integrations.dispatch.outlast import outlast
 from integrations.dispatch.prepared import Given, GivenKeys, Prepared, given
-from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
+from integrations.models import Attempt, Delivery, Lane, LMSConfiguration, RemoteContent
 from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
@@ -136,6 +136,50 @@ def exchanged(
 
 
 @outlast
+def sorted_out(attempt: Attempt, token: uuid.UUID, exchange: Exchange) -> bool:
+    """Items that met with outcomes of their own: each delivered, rejected, or held with its reason."""
+    now = clock.now()
+    by_outcome: dict[Outcome, list[ItemResult]] = {}
+    for result in exchange.results:
+        by_outcome.setdefault(result.outcome, []).append(result)
+    delivered = by_outcome.pop(Outcome.DELIVERED, [])
+    with transaction.atomic():
+        if not lanes.worked(attempt.lane, token, now):
+            return False
+        kind = Attempt.Outcome.HELD if set(by_outcome) == {Outcome.HELD} else Attempt.Outcome.REFUSED
+        sentence = next((one.sentence for rest in by_outcome.values() for one in rest), "")
+        _close(attempt, Attempt.Outcome.MIXED if delivered else kind, sentence, exchange.answer)
+        own = Delivery.objects.filter(pk__in=attempt.delivery_pks)
+        pks = list(own.filter(uuid__in=[one.id for one in delivered]).values_list("pk", flat=True))
+        _delivered(attempt, pks, "", now)
+        for outcome, results in by_outcome.items():
+            for one in results:
+                change = _settled_alone(outcome, one)
+                own.filter(uuid=one.id, state=Delivery.State.QUEUED).update(**_counted(Value(attempt.pk)), **change)
+    return True
+
+
+def note_contents(deliveries: Sequence[int]) -> None:
+    """Show at contents what became of telling an LMS about them."""
+    for delivery in Delivery.objects.filter(pk__in=deliveries, remote_content__isnull=False):
+        told = delivery.state == Delivery.State.DELIVERED
+        change = {"synced_at": delivery.delivered_at, "drift": ""} if told else {}
+        content = RemoteContent.objects.filter(pk=delivery.remote_content_id)
+        content.update(last_error="" if told else delivery.sentence, **change)
+
+
+def _settled_alone(outcome: Outcome, result: ItemResult) -> dict[str, Any]:
+    if outcome is Outcome.HELD:
+        state: dict[str, Any] = {"state": Delivery.State.HELD, "reason": result.reason, "next_attempt_at": None}
+    elif outcome is Outcome.REJECTED:
+        state = {"state": Delivery.State.REJECTED, "refused": True, "next_attempt_at": None}
+    else:
+        # Nothing is proven, and nothing is known to be wrong with it: next time it goes alone.
+        state = {"alone": True, "doubtful": True}
+    return {**state, "sentence": result.sentence}
+
+
+@outlast
 def refused(attempt: Attempt, token: uuid.UUID, refusal: Refusal, *, again: bool) -> bool:
     """A single record is rejected, since the LMS takes others. ``again``: as it was before."""
     more = {} if again else {"refusals": F("refusals") + 1}
@@ -237,7 +281,17 @@ def lane_failed(lane: Lane, token: uuid.UUID, error: DestinationError, begun: da
 
 def _errors(outcome: Exchange | DestinationError) -> dict[str, Any]:
     blames = isinstance(outcome, ServerError) and outcome.perhaps_one_item
-    return {"server_errors": F("server_errors") + 1} if blames else {}
+    change: dict[str, Any] = {"server_errors": F("server_errors") + 1} if blames else {}
+    return change | ({"doubtful": True} if _leaves_in_doubt(outcome) else {})
+
+
+def _leaves_in_doubt(outcome: Exchange | DestinationError) -> bool:
+    """Whether the LMS may have taken what it was sent, though it did not say so."""
+    if not isinstance(outcome, DestinationError) or isinstance(outcome, TooLarge) or not outcome.request_began:
+        return False
+    status = 0 if outcome.answer is None else outcome.answer.status
+    # 408: it did not wait for the end of the request, or of its own work.
+    return not 300 <= status < 500 or status == 408
 
 
 def _closed(
@@ -337,7 +391,7 @@ def close_what_was_cut_short(lane: Lane) -> None:
         with transaction.atomic():
             sentence = _("The sending was cut short and the LMS may have got it. It goes again under its id.")
             _close(attempt, Attempt.Outcome.CUT_SHORT, sentence, None)
-            _tried(attempt, alone=True, cut_short=F("cut_short") + (1 if attempt.size == 1 else 0))
+            _tried(attempt, alone=True, doubtful=True, cut_short=F("cut_short") + (1 if attempt.size == 1 else 0))
             _hold_what_is_always_cut_short(attempt.delivery_pks)
 
 

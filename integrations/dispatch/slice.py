@@ -15,18 +15,19 @@ from integrations.connectors.base import (
     Connector,
     DestinationError,
     Exchange,
-    Item,
+    Kind,
     Outcome,
     ServerError,
     TooLarge,
 )
-from integrations.connectors.http import Answer, Door
+from integrations.connectors.http import Answer
 from integrations.connectors.scrubbing import scrub
 from integrations.dispatch import due, lanes, launches, settle
 from integrations.dispatch.due import Row
 from integrations.dispatch.outlast import TROUBLE
-from integrations.dispatch.turns import Turn
-from integrations.models import Attempt, Lane
+from integrations.dispatch.remembering import Remembering
+from integrations.dispatch.turns import TimedDoor, Turn
+from integrations.models import Attempt, Lane, Launch
 from integrations.models.configuration import origin_of
 from objectives import clock
 
@@ -60,7 +61,7 @@ class Slice:
     token: uuid.UUID
     connector: Connector
     connection: Connection
-    door: Door
+    door: TimedDoor
     until: float
     apart_requests: int = APART_REQUESTS
     # The LMS took something just now: what it refuses is at fault itself.
@@ -74,9 +75,11 @@ class Slice:
     is_over: bool = False
     ahead: Ahead | None = None
     turn: Turn = dataclasses.field(init=False)
+    remembering: Remembering = dataclasses.field(init=False)
 
     def __post_init__(self) -> None:
         self.turn = Turn(self.lane)
+        self.remembering = Remembering(self.lane, self.token, self.connection.memory)
         last = self.lane.last_success_at
         just_now = last is not None and last > clock.now() - PROVEN_FOR
         self.proven = just_now and self.lane.refusals < PROVEN_REFUSALS
@@ -99,7 +102,17 @@ class Slice:
         """What was opened ahead; or else what is due, if the slice may go on."""
         if self.ahead is not None:
             return self.ahead.rows
-        return [] if self.is_over or not self.may_go_on() else self.due(self.connector.max_batch)
+        return [] if self.is_over or not self.may_go_on() else self.due(self.most)
+
+    @property
+    def most(self) -> int:
+        """How many deliveries of any kind go in one exchange at most."""
+        return max(self.connector.max_batch, self.connector.max_content_batch)
+
+    @property
+    def in_order(self) -> bool:
+        """Whether one goes after the other, each alone: a cmi5 session tells what happened (cmi5 9.3)."""
+        return self.lane.launch is not None and self.lane.launch.cmi5 == Launch.Cmi5.OPEN
 
     def after(self, taken: Sequence[Row]) -> list[Row]:
         """The batch after this one, which was taken, if it may be opened while this one is settled.
@@ -111,7 +124,7 @@ class Slice:
             return []
         try:
             self.is_over = not self.may_go_on()
-            return [] if self.is_over else self.due(self.connector.max_batch, taken)
+            return [] if self.is_over else self.due(self.most, taken)
         except TROUBLE:
             # What was taken is to be written down all the same.
             return []
@@ -128,12 +141,14 @@ class Slice:
         """
         most = min(most, self.lane.batch_limit or most)
         without = [row.pk for row in taken] + [row.pk for row, _sentence in self.suspects]
+        if self.in_order:
+            return due.head(self.lane.pk, clock.now(), without)
         found = due.oldest(self.lane.pk, clock.now(), most, without)
         batch: list[Row] = []
         size = 0
         for row in found:
             size += len(row.content.encode())
-            if batch and (row.alone or size > self.connector.max_bytes):
+            if batch and (row.alone or size > self.connector.max_bytes or not self.goes_with(row, batch)):
                 break
             batch.append(row)
             if row.alone:
@@ -141,10 +156,16 @@ class Slice:
         self.more_is_due = len(found) == most or len(found) > len(batch)
         return batch
 
+    def goes_with(self, row: Row, batch: Sequence[Row]) -> bool:
+        """Whether a delivery may go in the same exchange as those before it: of their kind, and not too many."""
+        return row.kind == batch[0].kind and len(batch) < self.connector.most(Kind(row.kind))
+
     def canary(self) -> list[Row]:
         """One delivery to try a failing LMS with: never the same bad one, or it would keep all others waiting."""
         if self.lane.refusals >= SYSTEMIC:
             return due.newest(self.lane.pk, clock.now())
+        if self.in_order:
+            return due.head(self.lane.pk, clock.now())
         oldest = due.oldest(self.lane.pk, clock.now(), self.connector.max_batch)
         return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
 
@@ -208,16 +229,17 @@ class Slice:
         return settle.open_attempt(self.lane, self.token, [row.pk for row in rows], self.address, renewed)
 
     def exchange(self, rows: Sequence[Row], attempt: Attempt) -> Exchange | DestinationError:
-        """One request; where a single statement's fate is left open, one more that reads it back."""
-        items = [Item(row.uuid, row.content.encode()) for row in rows]
+        """What telling these came to; where a single record's fate is left open, it is read back."""
+        before = self.door.requests
+        self.door.begin()
         try:
-            found = self.connector.send_results(self.door, self.connection, items)
-            if len(items) == 1 and found.results[0].outcome in {Outcome.CONFLICT, Outcome.UNPROVEN}:
-                attempt.requests += 1
-                found = settle.read_back(found, *self.connector.read_result(self.door, self.connection, items[0]))
+            found = self.told(rows)
         except DestinationError as error:
             error.answer = self.scrubbed(error.answer)
             return launches.veiled(error) if self.is_foreign else error
+        finally:
+            attempt.requests = max(1, self.door.requests - before)
+            self.remembering.keep()
         found = dataclasses.replace(found, answer=self.scrubbed(found.answer))
         if _holds(found, Outcome.UNPROVEN):
             unproven = ServerError(found.results[0].sentence, answer=found.answer)
@@ -226,17 +248,30 @@ class Slice:
             return unproven
         return found
 
+    def told(self, rows: Sequence[Row]) -> Exchange:
+        """Tell the LMS these, which are of one kind. Raises ``DestinationError``."""
+        connector, items = self.connector, [row.as_item() for row in rows]
+        self.remembering.load(connector.needs(items))
+        if items[0].kind is Kind.CONTENT:
+            return connector.send_content(self.door, self.connection, items)
+        if items[0].kind is Kind.ASSIGNMENT:
+            return connector.send_assignments(self.door, self.connection, items)
+        found = connector.send_results(self.door, self.connection, items)
+        if len(items) == 1 and found.results[0].outcome in {Outcome.CONFLICT, Outcome.UNPROVEN}:
+            found = settle.read_back(found, *connector.read_result(self.door, self.connection, items[0]))
+        return found
+
     def is_to_be_taken_apart(self, part: Sequence[Row], outcome: Exchange | DestinationError) -> bool:
         """Whether a whole batch met with what may be the fault of one record in it."""
         if len(part) == 1:
             return False
         if isinstance(outcome, Exchange):
-            return _holds(outcome, Outcome.REJECTED) or _holds(outcome, Outcome.CONFLICT)
+            return _is_all(outcome, Outcome.REJECTED) or _holds(outcome, Outcome.CONFLICT)
         return isinstance(outcome, TooLarge) or self.blames_one(part, outcome)
 
     def blames_one(self, part: Sequence[Row], error: DestinationError) -> bool:
         """A 500, seen before by each of these records, from an LMS that takes others."""
-        if not (isinstance(error, ServerError) and error.perhaps_one_item):
+        if self.in_order or not (isinstance(error, ServerError) and error.perhaps_one_item):
             return False
         self.errors_in_a_row += 1
         last = self.lane.last_success_at
@@ -255,18 +290,32 @@ class Slice:
             if len(part) == 1 and self.blames_one(part, outcome):
                 return settle.postponed(attempt, self.token, part[0], outcome)
             return settle.destination_failed(attempt, self.token, outcome)
+        if _differs(outcome) or _holds(outcome, Outcome.HELD):
+            return self.sorted_out(attempt, part, outcome)
         [result, *_others] = outcome.results
         if result.outcome is Outcome.REJECTED:
-            return self.refused(attempt, part[0], outcome, certain=result.certain)
+            return self.refused(attempt, part[0], outcome, certain=result.certain or self.in_order)
         self.errors_in_a_row = 0
         # Read before the transaction begins: while it lasts, nobody else can write to a SQLite database.
         after = self.after(part) if last and not result.certain else []
         if not settle.exchanged(attempt, self.token, part, outcome, partial(self.open_ahead, after)):
             return False
+        if part[0].kind == Kind.CONTENT:
+            settle.note_contents([row.pk for row in part])
         if result.certain and self.lane.batch_limit != 1:
             # Its answers prove nothing, so each record has to be read back.
             lanes.learn_limit(self.lane, self.token, 1)
         return self.accepted(len(part))
+
+    def sorted_out(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange) -> bool:
+        """Each met with an outcome of its own, or something has to come before: whether the lane may go on."""
+        self.errors_in_a_row = 0
+        if not settle.sorted_out(attempt, self.token, outcome):
+            return False
+        if part[0].kind == Kind.CONTENT:
+            settle.note_contents([row.pk for row in part])
+        delivered = sum(result.outcome is Outcome.DELIVERED for result in outcome.results)
+        return not delivered or self.accepted(delivered)
 
     @property
     def limit_is_learned(self) -> bool:
@@ -322,3 +371,11 @@ class Slice:
 
 def _holds(exchange: Exchange, outcome: Outcome) -> bool:
     return any(result.outcome is outcome for result in exchange.results)
+
+
+def _is_all(exchange: Exchange, outcome: Outcome) -> bool:
+    return all(result.outcome is outcome for result in exchange.results)
+
+
+def _differs(exchange: Exchange) -> bool:
+    return len({result.outcome for result in exchange.results}) > 1

@@ -30,7 +30,6 @@ SELECTABLE = (
     "delivered_at__gte",
     "attempts__gt",
     "uuid",
-    "result__participant",
 )
 
 
@@ -67,9 +66,12 @@ class Kind:
 
 def selected(job: Job) -> DeliveryQuerySet:
     """The deliveries that a job is about: as narrowed as the list was, and none that came later."""
-    chosen = {name: value for name, value in job.parameters["selection"].items() if name in SELECTABLE}
+    selection = job.parameters["selection"]
+    chosen = {name: value for name, value in selection.items() if name in SELECTABLE}
     rows = Delivery.objects.filter(organization=job.organization_id, pk__lte=job.parameters["up_to"])
-    return rows.filter(**chosen)
+    return (
+        rows.filter(**chosen).about(selection["participant"]) if "participant" in selection else rows.filter(**chosen)
+    )
 
 
 def _count_selected(job: Job) -> int:

@@ -57,7 +57,7 @@ def erase(participant: Participant) -> Erased:
         # Before anything is looked at: what a worker has read by now is not sent any more, or is under way already.
         Lane.objects.filter(configuration__organization=person.organization_id, resting=False).touch()
         name = _Name(person, Participant.new_pseudonym())
-        deliveries = Delivery.objects.filter(result__participant=person)
+        deliveries = Delivery.objects.about(person)
         lanes = set(deliveries.order_by().values_list("lane_id", flat=True))
         pks = set(deliveries.order_by().values_list("pk", flat=True))
         _look_whether_under_way(lanes, pks)

@@ -35,6 +35,8 @@ SHOWN = 10
 PLANNED_WITHIN = timedelta(minutes=5)
 # Clocks of hosts differ a little.
 SLACK = timedelta(seconds=10)
+# What an attempt may have come to by which a record was rejected.
+REFUSALS = (Attempt.Outcome.REFUSED, Attempt.Outcome.TOO_LARGE, Attempt.Outcome.MIXED)
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 State, Outcome = Delivery.State, Attempt.Outcome
@@ -130,7 +132,7 @@ def _proof(lately: datetime) -> Iterator[Check]:
     forgotten = Q(last_attempt__isnull=True, dropped_at__isnull=False)
     proof = Attempt.objects.filter(
         pk=OuterRef("last_attempt_id"),
-        outcome=Outcome.DELIVERED,
+        outcome__in=[Outcome.DELIVERED, Outcome.MIXED],
         closed_at__isnull=False,
         lane=OuterRef("lane"),
         delivery_ids__contains=Concat(Value(","), Cast(OuterRef("pk"), CharField()), Value(",")),
@@ -142,7 +144,7 @@ def _proof(lately: datetime) -> Iterator[Check]:
 
 def _terminal(now: datetime) -> Iterator[Check]:
     """I6: nothing ends on account of a fault of the whole LMS."""
-    blamed = Q(last_attempt__isnull=True) | Q(last_attempt__outcome__in=[Outcome.REFUSED, Outcome.TOO_LARGE])
+    blamed = Q(last_attempt__isnull=True) | Q(last_attempt__outcome__in=[*REFUSALS])
     yield Delivery.objects.filter(state=State.REJECTED).exclude(blamed), "rejected, but no answer blames the record."
     early = Delivery.objects.filter(state=State.EXPIRED, expires_at__gt=now + SLACK)
     yield early, "given up before its time."

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from integrations import dispatch, lifeline
-from integrations.dispatch.plan import NEEDS_A_PERSON
+from integrations.dispatch.releasing import NEEDS_A_PERSON
 from integrations.models import Attempt, Delivery, Lane, LastRun
 from integrations.models.lane import lease_end
 

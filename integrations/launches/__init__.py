@@ -6,6 +6,7 @@ from integrations.launches.approving import approve, refuse
 from integrations.launches.opening import open_launch, participant
 from integrations.launches.parameters import NAMES, BadLaunch, Parameters, is_launch, read
 from integrations.launches.recording import record
+from integrations.launches.sessions import Wishes, leave, progressed, seen, wishes
 from integrations.launches.telling import State, Told, state
 
 __all__ = [
@@ -14,12 +15,17 @@ __all__ = [
     "Parameters",
     "State",
     "Told",
+    "Wishes",
     "approve",
     "is_launch",
+    "leave",
     "open_launch",
     "participant",
+    "progressed",
     "read",
     "record",
     "refuse",
+    "seen",
     "state",
+    "wishes",
 ]

@@ -14,13 +14,15 @@ from urllib.parse import unquote
 from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.utils.translation import gettext as _
 
 from integrations import tasks
+from integrations.dispatch import sessions
 from integrations.launches.parameters import Parameters, is_known
-from integrations.models import Lane, Launch, LMSConfiguration
+from integrations.models import Delivery, Lane, Launch, LMSConfiguration
 from integrations.models.configuration import address_of
 from integrations.models.lane import UNKNOWN
-from integrations.models.launch import hash_of
+from integrations.models.launch import Event, hash_of
 from objectives import clock
 from objectives.models import Organization, Participant
 
@@ -114,10 +116,33 @@ def _open(
         if parameters.fetch is not None:
             launch.fetch_origin, launch.token = parameters.fetch.origin, Launch.Token.WANTED
             launch.seal_fetch(str(parameters.fetch))
+    if configuration is not None and parameters.may_be_cmi5:
+        launch.cmi5, launch.given_actor = Launch.Cmi5.WANTED, dict(parameters.given)
+        # The first that happens in a session, whatever comes of it (cmi5 9.3.2).
+        launch.events = [Event(sessions.INITIALIZED, launch.opened_at).as_json()]
+        _end_earlier(launch)
     launch.save()
     if configuration is not None and _needs_lane(launch, configuration):
         _give_lane(launch, configuration)
     return launch
+
+
+def _end_earlier(launch: Launch) -> None:
+    """The LMS gives up earlier sessions of the same enrollment by this launch (cmi5 9.3.6): what they left waits."""
+    earlier = Launch.objects.same_session(launch).filter(cmi5__in=[Launch.Cmi5.WANTED, Launch.Cmi5.OPEN])
+    if not earlier.exists():
+        return
+    Lane.objects.filter(launch__in=earlier).touch()
+    for one in earlier.in_session().select_for_update(of=("self",)):
+        sessions.end(one, Launch.Ending.RELAUNCHED, launch.opened_at)
+    queued = Q(state=Delivery.State.QUEUED)
+    pending = Q(state=Delivery.State.HELD, reason=Delivery.Reason.SESSION)
+    Delivery.objects.filter(queued | pending, launch__in=earlier).update(
+        state=Delivery.State.HELD,
+        reason=Delivery.Reason.RELAUNCH,
+        sentence=_("The story was launched again: it goes with the token of the later launch."),
+        next_attempt_at=None,
+    )
 
 
 def _is_flagged(parameters: Parameters, actor: Mapping[str, Any], configuration: LMSConfiguration) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
@@ -40,7 +41,10 @@ class BadLaunch(Exception):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Parameters:
-    """What the link carried. ``actor`` has one identifier; its account may lack the home page."""
+    """What the link carried. ``actor`` has one identifier; its account may lack the home page.
+
+    ``given`` is the actor with all that the LMS put into it.
+    """
 
     actor: Mapping[str, Any]
     activity_id: str
@@ -48,6 +52,13 @@ class Parameters:
     session_id: str = ""
     endpoint: http.Destination | None = None
     fetch: http.Destination | None = dataclasses.field(default=None, repr=False)
+    given: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    @property
+    def may_be_cmi5(self) -> bool:
+        """Whether all five parameters of cmi5 are there, each as it has to be (cmi5 8.1)."""
+        account = self.actor.get("account", {})
+        return bool(self.fetch and self.endpoint and _is_uuid(self.registration) and "homePage" in account)
 
 
 def is_launch(query: QueryDict) -> bool:
@@ -63,8 +74,10 @@ def read(query: QueryDict, configuration: LMSConfiguration | None) -> Parameters
     for name in NAMES:
         if len(query.getlist(name)) > 1:
             raise _bad(_("The parameter %(name)s is there twice.") % {"name": name})
+    actor, given = _actor(query.get("actor", ""))
     found = Parameters(
-        actor=_actor(query.get("actor", "")),
+        actor=actor,
+        given=given,
         activity_id=_activity_id(query),
         registration=_text(query, "registration"),
         session_id=_text(query, "sessionId"),
@@ -117,8 +130,8 @@ def _address(query: QueryDict, name: str) -> http.Destination | None:
 # The actor ---------------------------------------------------------------------------------------------------------
 
 
-def _actor(text: str) -> dict[str, Any]:
-    """The Agent with its one identifier, and what else is known of it dropped but its name."""
+def _actor(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The Agent with its one identifier and its name, without whatever else was there; and all that was given."""
     if not text:
         raise _bad(_("The parameter actor is missing."))
     if len(text.encode(errors="replace")) > LARGEST_ACTOR:
@@ -132,7 +145,7 @@ def _actor(text: str) -> dict[str, Any]:
     [name] = identifiers
     called = given.get("name")
     known = {"name": called[:LONGEST_NAME]} if isinstance(called, str) and called and called.isprintable() else {}
-    return {"objectType": "Agent", **known, name: _CHECKS[name](given[name])}
+    return {"objectType": "Agent", **known, name: _CHECKS[name](given[name])}, given
 
 
 def _object(text: str) -> dict[str, Any]:
@@ -150,6 +163,13 @@ def _object(text: str) -> dict[str, Any]:
     if _depth(found) > DEEPEST:
         raise _bad(_("The actor is nested too deeply."))
     return found
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text.lower()
+    except ValueError:
+        return False
 
 
 def _refuse(name: str) -> Any:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
 
+from integrations.dispatch import sessions
+from integrations.launches.sessions import nudge
 from integrations.models import Lane, Launch
+from integrations.models.launch import Event
 from objectives import clock
 from objectives.models import Participant, Result
+
+# What ends a session comes after what it ends with (cmi5 9.3).
+AFTERWARDS = timedelta(milliseconds=1)
 
 
 def record(launch: Launch | None, result: Result) -> Result:
@@ -23,9 +31,11 @@ def record(launch: Launch | None, result: Result) -> Result:
         # In the order in which everybody takes them: people, lanes, launches.
         Participant.objects.kept([result.participant_id])
         Lane.objects.filter(launch=launch).wake()
-        own = Launch.objects.select_for_update().get(pk=launch.pk)
+        own = Launch.objects.select_for_update(of=("self",)).select_related("configuration").get(pk=launch.pk)
         if own.result is None:
             Result.objects.record([result], first=lambda saved: _finish(own, saved[0]))
+            sessions.end(own, Launch.Ending.FINISHED, result.occurred_at + AFTERWARDS)
+            nudge(own)
         launch.result, launch.finished_at = own.result, own.finished_at
         return own.result or result
 
@@ -33,3 +43,5 @@ def record(launch: Launch | None, result: Result) -> Result:
 def _finish(launch: Launch, result: Result) -> None:
     launch.result, launch.finished_at = result, clock.now()
     launch.save(update_fields=["result", "finished_at"])
+    if sessions.completes(launch, result):
+        sessions.happened(launch, Event(sessions.COMPLETED, result.occurred_at, duration=result.duration))

@@ -6,6 +6,7 @@ import dataclasses
 import enum
 from datetime import datetime, timedelta
 
+from django.db.models import Q
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
@@ -50,14 +51,12 @@ def state(launch: Launch) -> Told:
 
 def _delivery(launch: Launch) -> Delivery | None:
     """The delivery of its result, or of that which goes with its token."""
-    found = (
-        Delivery.objects.filter(launch=launch).select_related("lane", "configuration", "launch").order_by("pk").last()
-    )
-    if found is None:
-        earlier = Delivery.objects.filter(launch__relaunched_as=launch).select_related(
-            "lane", "configuration", "launch"
-        )
-        found = earlier.order_by("pk").last()
+    rows = Delivery.objects.select_related("lane", "configuration", "launch").order_by("pk")
+    result = Q(kind=Delivery.Kind.RESULT)
+    found = rows.filter(result, launch=launch).last() or rows.filter(result, launch__relaunched_as=launch).last()
+    if found is None and launch.result_id is not None:
+        # The LMS knows from an earlier session how it ended; this one tells it only that there was another.
+        found = rows.filter(launch=launch).last()
     return found
 
 

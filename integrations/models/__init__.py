@@ -7,10 +7,12 @@ from integrations.models.delivery import Attempt, Delivery
 from integrations.models.incident import Contact, Incident, LastRun, Mail
 from integrations.models.lane import Lane
 from integrations.models.launch import Launch
+from integrations.models.remote import CatalogueItem, RemoteContent, RemoteUser
 
 __all__ = [
     "Attachment",
     "Attempt",
+    "CatalogueItem",
     "Contact",
     "Delivery",
     "Incident",
@@ -19,4 +21,6 @@ __all__ = [
     "LastRun",
     "Launch",
     "Mail",
+    "RemoteContent",
+    "RemoteUser",
 ]

@@ -119,6 +119,23 @@ class LMSConfiguration(TenantModel):
         max_length=2000,
         help_text=_("One a line: what follows the @ in their e-mail addresses, or the home page of their accounts."),
     )
+    profile = models.JSONField(
+        _("profile of new users"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("What the LMS is told of everybody who is added, by the names it gives these fields."),
+    )
+    syncs_content = models.BooleanField(
+        _("keep the catalogue up to date"),
+        default=True,
+        help_text=_("Objectives are brought into the LMS's catalogue when they are attached, changed or detached."),
+    )
+    compares_nightly = models.BooleanField(
+        _("compare every night"),
+        default=False,
+        help_text=_("What was delivered is compared with what the LMS says, and differences are listed."),
+    )
     address = models.TextField(blank=True, editable=False, help_text=_("The URL, to be compared with others."))
     origins = models.JSONField(
         default=dict,

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from integrations.models.configuration import LMSConfiguration
 from integrations.models.lane import Lane
 from integrations.models.launch import Launch
+from integrations.models.remote import RemoteContent
 from objectives import clock
-from objectives.models import Result
+from objectives.models import Assignment, Objective, Participant, Result
 from objectives.scoping import TenantModel, TenantQuerySet
 
 # Priorities: what is recorded now goes before what was recorded before the configuration was attached.
@@ -71,7 +72,24 @@ class DeliveryQuerySet(TenantQuerySet):
     def with_facts(self) -> Self:
         """With everything at hand that their content is made of."""
         return self.select_related(
-            "configuration", "launch__relaunched_as", "result__participant", "result__objective"
+            "configuration",
+            "launch__relaunched_as",
+            "launch__participant",
+            "lane__launch__relaunched_as",
+            "result__participant",
+            "result__objective",
+            "assignment__participant",
+            "assignment__objective",
+            "remote_content",
+        )
+
+    def about(self, participant: Participant | int) -> Self:
+        """Deliveries that tell something of this person."""
+        # Each by an index of its own: an OR over joins would read the whole table.
+        return self.filter(
+            Q(result__in=Result.objects.filter(participant=participant))
+            | Q(launch__in=Launch.objects.filter(participant=participant))
+            | Q(assignment__in=Assignment.objects.filter(participant=participant))
         )
 
 
@@ -83,6 +101,9 @@ class Delivery(TenantModel):
 
     class Kind(models.TextChoices):
         RESULT = "result", _("Result")
+        LAUNCH = "launch", _("What happened in a session")
+        CONTENT = "content", _("Content")
+        ASSIGNMENT = "assignment", _("Assignment")
 
     class State(models.TextChoices):
         QUEUED = "queued", _("Queued")
@@ -98,6 +119,12 @@ class Delivery(TenantModel):
         NOT_VALID = "not_valid", _("Cannot be said in valid xAPI")
         NOT_APPROVED = "not_approved", _("Destination not approved")
         RELAUNCH = "relaunch", _("The learner must launch again")
+        SESSION = "session", _("The LMS has not told about the session yet")
+        UNKNOWN_USER = "unknown_user", _("Unknown user there")
+        AMBIGUOUS_USER = "ambiguous_user", _("Several users there")
+        UNKNOWN_CONTENT = "unknown_content", _("Unknown content there")
+        AMBIGUOUS_CONTENT = "ambiguous_content", _("Several contents of that name there")
+        UNSUPPORTED = "unsupported", _("The LMS cannot do this")
         CRASHES = "crashes", _("Its sending was cut short three times")
         BY_PERSON = "by_person", _("Held by a person")
 
@@ -116,7 +143,31 @@ class Delivery(TenantModel):
     )
     lane = models.ForeignKey(Lane, on_delete=models.PROTECT, related_name="deliveries", db_index=False)
     result = models.ForeignKey(
-        Result, on_delete=models.PROTECT, related_name="deliveries", verbose_name=_("result"), db_index=False
+        Result,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deliveries",
+        verbose_name=_("result"),
+        db_index=False,
+    )
+    remote_content = models.ForeignKey(
+        RemoteContent,
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="deliveries",
+        verbose_name=_("content"),
+        db_index=False,
+    )
+    assignment = models.ForeignKey(
+        Assignment,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="deliveries",
+        verbose_name=_("assignment"),
+        db_index=False,
+    )
+    event = models.CharField(
+        _("event"), max_length=24, blank=True, editable=False, help_text=_("What happened in the session.")
     )
     launch = models.ForeignKey(
         Launch, on_delete=models.PROTECT, null=True, related_name="deliveries", verbose_name=_("launch")
@@ -129,6 +180,7 @@ class Delivery(TenantModel):
     priority = models.PositiveSmallIntegerField(default=0, help_text=_("Smaller goes first; earlier results are 1."))
     server_errors = models.PositiveSmallIntegerField(default=0, help_text=_("How often the LMS answered 500 to it."))
     refused = models.BooleanField(default=False, help_text=_("The LMS refused it while it took others."))
+    doubtful = models.BooleanField(default=False, help_text=_("Sent, and nobody knows whether it arrived."))
     alone = models.BooleanField(
         default=False, help_text=_("Sent by itself, since an exchange it was in was cut short.")
     )
@@ -180,6 +232,17 @@ class Delivery(TenantModel):
                 condition=Q(state="queued", attempts__gt=0),
             ),
             models.Index(fields=["organization", "-id"], name="delivery_of_organization"),
+            # Of few rows: an index of them all would make settling results slower.
+            models.Index(
+                fields=["remote_content", "-id"],
+                name="delivery_of_content",
+                condition=Q(remote_content__isnull=False),
+            ),
+            models.Index(
+                fields=["assignment", "configuration"],
+                name="delivery_of_assignment",
+                condition=Q(assignment__isnull=False),
+            ),
             models.Index(fields=["configuration", "state", "-id"], name="delivery_held", condition=Q(state="held")),
             models.Index(
                 fields=["configuration", "state", "-id"], name="delivery_rejected", condition=Q(state="rejected")
@@ -192,6 +255,16 @@ class Delivery(TenantModel):
         ]
         constraints = [
             models.UniqueConstraint(fields=["result", "configuration"], name="one_delivery_per_result_and_lms"),
+            models.UniqueConstraint(
+                fields=["launch", "event"], condition=Q(kind="launch"), name="one_delivery_per_event_of_a_launch"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="result", result__isnull=False)
+                | (Q(kind="launch", launch__isnull=False) & ~Q(event=""))
+                | Q(kind="content", remote_content__isnull=False)
+                | Q(kind="assignment", assignment__isnull=False),
+                name="delivery_is_about_something",
+            ),
             models.CheckConstraint(
                 condition=Q(state__in=["queued", "delivered", "held", "rejected", "expired", "erased"]),
                 name="delivery_state_is_known",
@@ -208,6 +281,22 @@ class Delivery(TenantModel):
 
     def __str__(self) -> str:
         return _("Delivery %(id)s") % {"id": str(self.uuid)[:8]}
+
+    @property
+    def participant(self) -> Participant | None:
+        """Whom it tells about; ``None`` for contents."""
+        for source in (self.result, self.assignment, self.launch):
+            if source is not None:
+                return source.participant
+        return None
+
+    @property
+    def objective(self) -> Objective | None:
+        """The objective it is about, where it is about one."""
+        for source in (self.result, self.assignment):
+            if source is not None:
+                return source.objective
+        return None
 
 
 class AttemptQuerySet(TenantQuerySet):
@@ -248,6 +337,9 @@ class Attempt(TenantModel):
         TOO_LARGE = "too_large", _("Too large")
         CUT_SHORT = "cut_short", _("Cut short")
         TOKEN = "token", _("Token received")
+        SESSION = "session", _("Launch data received")
+        HELD = "held", _("Something has to come first")
+        MIXED = "mixed", _("Partly delivered")
 
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="attempts", db_index=False)
     delivery_ids = models.TextField()

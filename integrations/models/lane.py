@@ -219,6 +219,7 @@ class Lane(models.Model):
     not_before = models.DateTimeField(null=True, help_text=_("No request before this moment."))
     batch_limit = models.PositiveIntegerField(null=True, help_text=_("Learned: the most statements in one request."))
     batch_limit_at = models.DateTimeField(null=True, help_text=_("When that was learned; tried higher a day later."))
+    learned = models.JSONField(default=dict, help_text=_("Learned: what the LMS can and cannot do, by name."))
     refusals = models.PositiveIntegerField(default=0, help_text=_("Records refused one after the other."))
     touched = models.PositiveIntegerField(default=0, help_text=_("How often deliveries were taken from under it."))
     asked_at = models.DateTimeField(null=True, help_text=_("When a person last wanted it tried at once."))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import uuid
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -12,6 +15,7 @@ from django.db import models
 from django.db.models import OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
+from integrations.connectors.base import Session
 from integrations.models.configuration import LMSConfiguration
 from objectives import clock, secrets
 from objectives.models import Participant, Result
@@ -26,8 +30,48 @@ def hash_of(*parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened in a session, by the verb that tells it; ``progress`` is in percent."""
+
+    verb: str
+    at: datetime
+    duration: timedelta | None = None
+    progress: int | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other events of its launch; each happens once."""
+        return self.verb if self.progress is None else f"{self.verb}-{self.progress}"
+
+    def as_json(self) -> dict[str, Any]:
+        """As it is stored."""
+        seconds = None if self.duration is None else self.duration.total_seconds()
+        return {"verb": self.verb, "at": self.at.isoformat(), "seconds": seconds, "progress": self.progress}
+
+    @classmethod
+    def from_json(cls, stored: dict[str, Any]) -> Event:
+        """As it was stored."""
+        seconds = stored["seconds"]
+        duration = None if seconds is None else timedelta(seconds=seconds)
+        return cls(stored["verb"], datetime.fromisoformat(stored["at"]), duration, stored["progress"])
+
+
 class LaunchQuerySet(TenantQuerySet):
     """Launches, and what a result that came with one means for other LMSs."""
+
+    def same_session(self, launch: Launch) -> Self:
+        """Other launches of the same activity by the same learner in the same enrollment."""
+        return self.filter(
+            configuration=launch.configuration_id,
+            participant=launch.participant_id,
+            activity_id=launch.activity_id,
+            registration=launch.registration,
+        ).exclude(pk=launch.pk)
+
+    def in_session(self) -> Self:
+        """Launches whose cmi5 session goes on, or will, as soon as the LMS has told about it."""
+        return self.filter(cmi5__in=[Launch.Cmi5.WANTED, Launch.Cmi5.OPEN], ended_at__isnull=True)
 
     def excusing(self) -> Self:
         """Launches for which a result does not go to an attached LMS configuration.
@@ -55,6 +99,18 @@ class Launch(TenantModel):
         LOST = "lost", _("Lost: the exchange was cut short")
         EXPIRED = "expired", _("The LMS does not accept it any more")
         DELETED = "deleted", _("Deleted: it was not needed any more")
+
+    class Cmi5(models.TextChoices):
+        NO = "no", _("No: the link lacks some of cmi5's parameters")
+        WANTED = "wanted", _("The LMS is asked for the launch data")
+        OPEN = "open", _("Yes")
+        REFUSED = "refused", _("No: the LMS gave no launch data")
+
+    class Ending(models.TextChoices):
+        FINISHED = "finished", _("Finished")
+        LEFT = "left", _("Left by the learner")
+        SILENT = "silent", _("Ended after a time without a sign of life")
+        RELAUNCHED = "relaunched", _("Launched again")
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     configuration = models.ForeignKey(
@@ -91,6 +147,19 @@ class Launch(TenantModel):
         editable=False,
         help_text=_("It proves nothing, and its learner is of none of the configuration's domains."),
     )
+    cmi5 = models.CharField(_("cmi5 session"), max_length=10, choices=Cmi5, default=Cmi5.NO, editable=False)
+    cmi5_sentence = models.TextField(_("why it is no cmi5 session"), blank=True, editable=False)
+    given_actor = models.JSONField(
+        default=dict, editable=False, help_text=_("The actor just as the LMS gave it: cmi5 wants it back unchanged.")
+    )
+    session = models.JSONField(
+        _("launch data"), default=dict, editable=False, help_text=_("What the LMS told of the session.")
+    )
+    events = models.JSONField(
+        _("events"), default=list, editable=False, help_text=_("What happened in the session, in order.")
+    )
+    ending = models.CharField(_("ended"), max_length=10, choices=Ending, blank=True, editable=False)
+    ended_at = models.DateTimeField(_("session ended"), null=True, editable=False)
     sentence = models.TextField(_("what happened"), blank=True, editable=False)
     opened_at = models.DateTimeField(_("opened"), default=clock.now, editable=False)
     seen_at = models.DateTimeField(_("last opened"), default=clock.now, editable=False)
@@ -126,6 +195,9 @@ class Launch(TenantModel):
                 name="launch_token_is_known",
             ),
             models.CheckConstraint(
+                condition=Q(cmi5__in=["no", "wanted", "open", "refused"]), name="launch_cmi5_is_known"
+            ),
+            models.CheckConstraint(
                 condition=Q(token__in=["kept"]) | Q(sealed_token=""),
                 name="only_a_kept_token_is_stored",
             ),
@@ -135,12 +207,44 @@ class Launch(TenantModel):
             models.Index(fields=["configuration", "participant"], name="launch_of_participant"),
             models.Index(fields=["configuration"], name="launch_waiting", condition=Q(token__in=["waiting"])),
             models.Index(fields=["seen_at"], name="launch_with_token", condition=Q(token__in=["waiting", "kept"])),
+            models.Index(
+                fields=["seen_at"],
+                name="launch_session_open",
+                condition=Q(cmi5__in=["wanted", "open"], ended_at__isnull=True),
+            ),
             models.Index(fields=["seen_at"], name="launch_undropped", condition=Q(dropped_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
         # Opaque on purpose: the admin's log keeps this text after a learner was erased.
         return _("Launch %(id)s") % {"id": str(self.uuid)[:8]}
+
+    # The cmi5 session ------------------------------------------------------------------------------------------
+
+    def as_session(self) -> Session | None:
+        """What the LMS told of the session; ``None`` where the launch is no cmi5 session, or not yet."""
+        if self.cmi5 != self.Cmi5.OPEN or not self.session:
+            return None
+        return Session(self.session["launch_data"], self.session["preferences"])
+
+    def _told(self, name: str) -> Any:
+        return self.session.get("launch_data", {}).get(name)
+
+    @property
+    def records_results(self) -> bool:
+        """Whether the LMS wants to know how it ends; not where it lets the learner browse or review (cmi5 10.2.2)."""
+        return self._told("launchMode") in {None, "Normal"}
+
+    @property
+    def mastery_score(self) -> Decimal | None:
+        """The scaled score from which on the LMS takes it for passed, between 0 and 1, if it says so."""
+        found = self._told("masteryScore")
+        return None if found is None else Decimal(str(found))
+
+    @property
+    def happened(self) -> list[Event]:
+        """What happened in the session, in order."""
+        return [Event.from_json(stored) for stored in self.events]
 
     def lane_or(self, lane: Lane) -> Lane:
         """The lane of the launch's own destination, or ``lane`` where it has none."""

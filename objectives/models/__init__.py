@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from objectives.models.assignment import Assignment
 from objectives.models.job import Job
 from objectives.models.objective import Objective
 from objectives.models.organization import Membership, Organization, default_plan
@@ -9,6 +10,7 @@ from objectives.models.participant import Participant, participant_erased
 from objectives.models.result import Result, ResultQuerySet, outcome_of, results_recorded
 
 __all__ = [
+    "Assignment",
     "Job",
     "Membership",
     "Objective",

@@ -45,6 +45,13 @@ class Participant(TenantModel):
         help_text=_("What you call this person. Results reach an LMS only if it is a valid e-mail address."),
     )
     name = models.CharField(_("name"), max_length=200, blank=True)
+    profile = models.JSONField(
+        _("profile"),
+        default=dict,
+        blank=True,
+        editable=False,
+        help_text=_("What else LMSs are told of this person, by the names they give these fields."),
+    )
     created_at = models.DateTimeField(_("created"), default=clock.now, editable=False)
 
     objects = ParticipantQuerySet.as_manager()

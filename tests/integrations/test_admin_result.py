@@ -14,7 +14,8 @@ from tests.fixtures_cast import Cast
 pytestmark = pytest.mark.django_db
 
 
-def page(result: Result) -> str:
+def page(result: Result | None) -> str:
+    assert result is not None
     return f"/admin/objectives/result/{result.pk}/change/"
 
 

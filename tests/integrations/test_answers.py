@@ -506,7 +506,7 @@ def test_interval__made_shorter__ends_the_wait(scene: Scene) -> None:
 
 
 def test_next_batch__is_at_a_fixed_distance_from_the_last(scene: Scene) -> None:
-    from integrations.dispatch.plan import due_at
+    from integrations.dispatch.composing import due_at
 
     scene.configuration.update_interval = 15
     first = due_at(scene.configuration, datetime(2026, 11, 22, 10, 0, tzinfo=UTC))

@@ -102,7 +102,7 @@ def test_statement_with_a_megabyte_of_text__goes_alone_and_arrives(scene: Scene)
 
 @pytest.mark.catalogue("R57")
 def test_statement_with_half_a_surrogate_pair__is_held_with_a_reason(scene: Scene) -> None:
-    from integrations.dispatch.plan import Composer, facts_of
+    from integrations.dispatch.composing import Composer, facts_of
 
     [result] = scene.record()
     delivery = Delivery(result=result)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from integrations import dispatch, keeping
 from integrations.dispatch import settle
-from integrations.dispatch.plan import Composer
+from integrations.dispatch.composing import Composer
 from integrations.keeping import erasure
 from integrations.models import Attachment, Attempt, Delivery
 from objectives.models import Result

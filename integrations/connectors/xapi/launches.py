@@ -55,9 +55,12 @@ def _refusal(answer: http.Answer) -> str:
     return reasons.get(code, _("The address for the token answered, but gave no token."))
 
 
-def connection_of(connection: Connection, url: str, token: Secret | None, *, own_key: bool) -> Connection:
+def connection_of(
+    connection: Connection, url: str, token: Secret | None, *, own_key: bool, in_session: bool
+) -> Connection:
     """How to reach ``url``: with the token of a launch, with the configured key if ``own_key``, else with none."""
     if own_key:
         return Connection({**connection.options, "url": url}, connection.secrets)
-    options = {"url": url, "auth": "basic", "version": connection.options.get("version", "1.0.3")}
+    version = connection.options.get("version", "1.0.3")
+    options = {"url": url, "auth": "basic", "version": version, "in_session": in_session}
     return Connection(options, {} if token is None else {"api_key": token})
