@@ -67,6 +67,7 @@ __all__ = [
     "Progress",
     "RateLimited",
     "ReadBack",
+    "RemoteAccount",
     "RemoteItem",
     "RemoteUser",
     "Secret",
@@ -151,6 +152,15 @@ class RemoteUser:
     remote_id: str
     sentence: str = ""
     reason: str = ""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class RemoteAccount:
+    """One of the people in an LMS, as it knows them."""
+
+    remote_id: str
+    email: str
+    name: str = ""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -423,6 +433,10 @@ class Connector(abc.ABC):
 
     def find_user(self, door: Door, connection: Connection, person: Person) -> RemoteUser:
         """Who somebody is there. What is found goes into the memory."""
+        raise Unsupported
+
+    def users(self, door: Door, connection: Connection) -> Sequence[RemoteAccount]:
+        """Everybody whom the LMS knows."""
         raise Unsupported
 
     def create_user(self, door: Door, connection: Connection, person: Person) -> RemoteUser:
