@@ -43,7 +43,7 @@ class Sessions:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[str, str] = {}
-        self._tokens: set[str] = set()
+        self._tokens: dict[str, str] = {}
         self.link = ""
 
     def begin(self, answer: str = "token") -> str:
@@ -65,18 +65,23 @@ class Sessions:
                 self._answers[code] = "1"
             return answer
 
-    def give_token(self) -> str:
-        """A new token that opens the store."""
+    def give_token(self, code: str) -> str:
+        """A new token that opens the store for the session with this token address."""
         token = secrets.token_urlsafe(24)
         with self._lock:
-            self._tokens.add(token)
+            self._tokens[token] = code
         return token
 
     def accept(self, authorization: str | None) -> bool:
         """Whether the header holds a token of a session that goes on, after ``Basic`` (cmi5 8.2.2)."""
-        scheme, _, given = (authorization or "").partition(" ")
+        scheme = (authorization or "").partition(" ")[0]
+        return scheme.lower() == "basic" and self.code_of(authorization) is not None
+
+    def code_of(self, authorization: str | None) -> str | None:
+        """What the token address ends with that gave the token in this header, whatever its scheme."""
+        token = (authorization or "").partition(" ")[2].strip()
         with self._lock:
-            return scheme.lower() == "basic" and given.strip() in self._tokens
+            return self._tokens.get(token)
 
     def end_all(self) -> None:
         """From now on no token that was given opens the store."""
@@ -128,13 +133,18 @@ def is_link(text: str) -> bool:
 
 def answer(store: Store, request: Request, code: str) -> Reply:
     """What the address for a token answers: a token once, then an error. All of it with status 200 (cmi5 8.2.3)."""
+    session = store.courses.session(code)
     if request.method != "POST":
+        if session:
+            store.courses.refuse(session, "cmi5-8.2.1-post")
         return not_allowed("POST")
     found = store.sessions.ask(code)
     if found is None:
         return sentence(404, "There is no such session.")
+    if session and not store.courses.fetch(session):
+        found = "1"
     if found == "token":
-        return as_json(200, {"auth-token": store.sessions.give_token()})
+        return as_json(200, {"auth-token": store.sessions.give_token(code)})
     if found in ERRORS:
         return as_json(200, {"error-code": found, "error-text": ERRORS[found]})
     return as_json(200, {})

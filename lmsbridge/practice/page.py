@@ -3,59 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import html
 import ipaddress
 import json
 import re
-import string
 from collections.abc import Callable
-from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from lmsbridge.practice import control, launches, words
+from lmsbridge.practice.cmi5 import page as course_page
 from lmsbridge.practice.exchange import Reply, Request, as_json, not_allowed, sentence
 from lmsbridge.practice.faults import KINDS
+from lmsbridge.practice.markup import ASSETS, Html, address_of, all_of, fill, guarded, html_of, options, page_of
 from lmsbridge.practice.smtp import Inbox, Letter
 from lmsbridge.practice.store import Kept, Received, Store, Stores
 
-ASSETS = Path(__file__).with_name("assets")
 FILES = {"practice.css": "text/css", "practice.js": "text/javascript", "practice.svg": "image/svg+xml"}
-HEADERS = (
-    (
-        "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
-    ("X-Content-Type-Options", "nosniff"),
-    # With no-referrer a browser would send "Origin: null" with our own forms.
-    ("Referrer-Policy", "same-origin"),
-    ("Cache-Control", "no-store"),
-)
 SHOWN = 50
 LONGEST_SHOWN = 20_000
 LINK = re.compile(r"(https?://[^\s<>\"]+)")
-
-
-class Html(str):
-    """Text that is HTML already; everything else is escaped by ``fill``."""
-
-    __slots__ = ()
-
-
-@functools.lru_cache
-def _template(name: str) -> string.Template:
-    return string.Template((ASSETS / f"{name}.html").read_text(encoding="utf-8"))
-
-
-def fill(template: str, /, **parts: object) -> Html:
-    """A template with its places filled, each part escaped unless it is ``Html``."""
-    safe = {key: part if isinstance(part, Html) else html.escape(str(part)) for key, part in parts.items()}
-    return Html(_template(template).substitute(safe))
-
-
-def _all(parts: list[Html], empty: str) -> Html:
-    return Html("\n".join(parts)) if parts else fill("empty", words=empty)
 
 
 # Who may ask -------------------------------------------------------------------------------------------------------
@@ -90,14 +56,10 @@ def answer(stores: Stores, inbox: Inbox, own_host: str, request: Request) -> Rep
     except ValueError:
         allowed = False
     if not allowed:
-        return _finish(sentence(421, "Open this page by its IP address or as localhost."))
+        return guarded(sentence(421, "Open this page by its IP address or as localhost."))
     if request.method == "POST" and not _is_same_origin(request):
-        return _finish(sentence(403, "This form was sent by another site; nothing was changed."))
-    return _finish(_route(stores, inbox, request))
-
-
-def _finish(reply: Reply) -> Reply:
-    return Reply(reply.status, reply.body, reply.content_type, (*HEADERS, *reply.headers))
+        return guarded(sentence(403, "This form was sent by another site; nothing was changed."))
+    return guarded(_route(stores, inbox, request))
 
 
 def _route(stores: Stores, inbox: Inbox, request: Request) -> Reply:
@@ -106,9 +68,11 @@ def _route(stores: Stores, inbox: Inbox, request: Request) -> Reply:
         return _only_read(request, lambda: Reply(200, (ASSETS / name).read_bytes(), FILES[name]))
     if not slash and not name:
         mails = words.count(inbox.count, "mail")
-        return _only_read(request, lambda: _page("stores", stores=_stores(stores, request), mails=mails))
+        return _only_read(request, lambda: page_of("stores", stores=_stores(stores, request), mails=mails))
     if request.path in {"/mails", "/mails/received"}:
-        return _only_read(request, lambda: _mails_page(inbox) if request.path == "/mails" else _html(_mails(inbox)))
+        return _only_read(request, lambda: _mails_page(inbox) if request.path == "/mails" else html_of(_mails(inbox)))
+    if name == "course":
+        name, slash, rest = "default", "/", request.path[1:]
     store = stores.get(name) if slash else None
     if store is None:
         return sentence(404, "There is no such page. The list of stores is at /")
@@ -124,8 +88,10 @@ def _store_route(store: Store, rest: str, request: Request) -> Reply:
         return _only_read(request, lambda: _store_page(store, request))
     if rest == "launch":
         return _only_read(request, lambda: _launch_page(store, request))
+    if rest.partition("/")[0] == "course":
+        return course_page.answer(store, rest, request)
     if rest == "received":
-        return _only_read(request, lambda: _html(_received(store, None)))
+        return _only_read(request, lambda: html_of(_received(store, None)))
     if rest == "faults" and request.method in {"GET", "HEAD"}:
         return as_json(200, control.behavior(store))
     if rest not in control.FORMS:
@@ -138,20 +104,7 @@ def _store_route(store: Store, rest: str, request: Request) -> Reply:
         return sentence(400, str(problem))
 
 
-def _html(body: Html) -> Reply:
-    return Reply(200, body.encode("utf-8", "replace"), "text/html; charset=utf-8")
-
-
-def _page(template: str, /, *, title: str = "Practice LMS", **parts: object) -> Reply:
-    return _html(fill("frame", title=title, main=fill(template, **parts)))
-
-
 # What is shown -----------------------------------------------------------------------------------------------------
-
-
-def _address(store: Store, request: Request) -> str:
-    prefix = "" if store.name == "default" else f"/{store.name}"
-    return f"http://{request.headers['Host']}{prefix}/xapi/"
 
 
 def _stores(stores: Stores, request: Request) -> Html:
@@ -160,39 +113,30 @@ def _stores(stores: Stores, request: Request) -> Html:
         fill(
             "stores_row",
             name=store.name,
-            address=_address(store, request),
+            address=f"{address_of(store, request)}/xapi/",
             statements=words.count(store.statement_count, "statement"),
             requests=words.count(store.request_count, "request"),
             behavior=words.behavior(store),
         )
         for store in stores.all()
     ]
-    return _all(rows, "No store yet.")
+    return all_of(rows, "No store yet.")
 
 
 def _options(store: Store) -> Html:
     shown = [(name, kind) for name, kind in KINDS.items() if kind.by_form]
-    return Html(
-        "".join(
-            fill(
-                "option",
-                name=name,
-                words=kind.words.format(value=f"({kind.takes})", status=400),
-                selected=Html(" selected") if name == store.always.kind else "",
-            )
-            for name, kind in shown
-        )
-    )
+    described = [(name, kind.words.format(value=f"({kind.takes})", status=400)) for name, kind in shown]
+    return options(described, store.always.kind)
 
 
 def _store_page(store: Store, request: Request) -> Reply:
     before = parse_qs(request.query).get("before", [""])[-1]
     number = int(before) if before.isascii() and before.isdigit() and len(before) < 12 else None
-    return _page(
+    return page_of(
         "store",
         title=f"{store.name} – Practice LMS",
         name=store.name,
-        address=_address(store, request),
+        address=f"{address_of(store, request)}/xapi/",
         key=store.credentials.key,
         secret=store.credentials.secret,
         api_key=store.credentials.api_key,
@@ -214,30 +158,21 @@ def _launch_page(store: Store, request: Request) -> Reply:
     found = [] if answer not in launches.ANSWERS or not launches.is_link(link) else list(launches.KINDS.items())
     if found:
         store.sessions.link = link
-    home = _address(store, request).removesuffix("/xapi/")
+    home = address_of(store, request)
     rows = [
         fill(
             "launch_link", url=launches.link_to(store, link, home, kind, course, answer), kind=kind, words=description
         )
         for kind, description in found
     ]
-    return _page(
+    return page_of(
         "launch",
         title="Launch a story – Practice LMS",
         name=store.name,
         link=link,
-        answers=_answers(answer),
+        answers=options(launches.ANSWERS.items(), answer),
         links=fill("launch_links", links=Html("\n".join(rows))) if rows else "",
         **dataclasses.asdict(course),
-    )
-
-
-def _answers(chosen: str) -> Html:
-    return Html(
-        "".join(
-            fill("option", name=name, words=description, selected=Html(" selected") if name == chosen else "")
-            for name, description in launches.ANSWERS.items()
-        )
     )
 
 
@@ -250,9 +185,9 @@ def _received(store: Store, before: int | None) -> Html:
         behavior=words.behavior(store),
         statement_count=words.count(store.statement_count, "statement"),
         request_count=words.count(store.request_count, "request"),
-        statements=_all([_statement(one) for one in kept], "No statement is here."),
+        statements=all_of([_statement(one) for one in kept], "No statement is here."),
         older=older,
-        requests=_all([_request(one) for one in store.requests[: -SHOWN - 1 : -1]], "No request yet."),
+        requests=all_of([_request(one) for one in store.requests[: -SHOWN - 1 : -1]], "No request yet."),
     )
 
 
@@ -290,11 +225,11 @@ def _request(received: Received) -> Html:
 
 
 def _mails_page(inbox: Inbox) -> Reply:
-    return _page("mails", title="Mails – Practice LMS", mails=_mails(inbox))
+    return page_of("mails", title="Mails – Practice LMS", mails=_mails(inbox))
 
 
 def _mails(inbox: Inbox) -> Html:
-    return _all([_mail(letter) for letter in inbox.letters[:SHOWN]], "No mail so far.")
+    return all_of([_mail(letter) for letter in inbox.letters[:SHOWN]], "No mail so far.")
 
 
 def _mail(letter: Letter) -> Html:

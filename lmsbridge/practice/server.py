@@ -19,13 +19,14 @@ from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
 from typing import Any
 
-from lmsbridge.practice import faults, launches, open_elms, page, stackone, xapi
+from lmsbridge.practice import faults, launches, open_elms, page, stackone
+from lmsbridge.practice.cmi5 import endpoint
 from lmsbridge.practice.exchange import Api, Ending, Reply, Request, sentence
 from lmsbridge.practice.smtp import Inbox
 from lmsbridge.practice.store import Received, Store, Stores
 
 APIS: Mapping[str, Api] = {
-    "xapi": xapi.API,
+    "xapi": endpoint.API,
     "fetch": launches.API,
     "stackone": stackone.API,
     "open_elms": open_elms.API,
@@ -50,7 +51,7 @@ class PracticeServer(ThreadingTCPServer):
         super().__init__((host, port), Handler)
         self.host = host
         self.largest_body = largest_body
-        self.stores = Stores(reserved={*APIS, "mails"})
+        self.stores = Stores(reserved={*APIS, "mails", "course"})
         self.inbox = Inbox()
         self.stopping = threading.Event()
         self._connections: set[socket.socket] = set()

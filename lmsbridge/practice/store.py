@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.message import Message
 from typing import Any
 
+from lmsbridge.practice.cmi5.courses import Courses
 from lmsbridge.practice.faults import OK, Fault, fault_from
 from lmsbridge.practice.launches import Sessions
 from lmsbridge.practice.statements import essence
@@ -113,6 +114,7 @@ class Store:
         self.name = name
         self.credentials = Credentials()
         self.sessions = Sessions()
+        self.courses = Courses()
         self.refuses_known_ids = False
         self.statement_count = 0
         self.request_count = 0
@@ -204,12 +206,13 @@ class Store:
             return self._changed.wait_for(lambda: self.request_count >= count, timeout)
 
     def forget(self) -> None:
-        """Empties the store of statements and requests; its keys and its faults stay."""
+        """Empties the store of statements, requests and registrations; its keys, courses and faults stay."""
         with self._changed:
             self._kept.clear()
             self._full.clear()
             self._requests.clear()
             self._request_bytes = self.statement_count = self.request_count = 0
+        self.courses.forget()
 
     # Faults
 

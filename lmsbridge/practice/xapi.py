@@ -41,14 +41,15 @@ def answer(store: Store, request: Request, resource: str) -> Reply:
         text = "Key or secret is missing or wrong."
         return sentence(401, text, (("WWW-Authenticate", f'Basic realm="{store.name}"'),))
     try:
-        edition = _edition(request)
+        edition = edition_of(request)
         reply = _METHODS.get(request.method, _no_method)(store, request, edition)
     except Refused as refused:
         return refused.reply
-    return _with_headers(reply, edition)
+    return with_headers(reply, edition)
 
 
-def _edition(request: Request) -> str:
+def edition_of(request: Request) -> str:
+    """The edition of xAPI that the request speaks, 1.0.3 or 2.0.0; raises ``Refused`` where it names none."""
     version = (request.headers["X-Experience-API-Version"] or "").strip()
     if not version:
         raise Refused(400, "The header X-Experience-API-Version is missing.")
@@ -57,7 +58,8 @@ def _edition(request: Request) -> str:
     return "2.0.0" if version == "2.0.0" else "1.0.3"
 
 
-def _with_headers(reply: Reply, edition: str) -> Reply:
+def with_headers(reply: Reply, edition: str) -> Reply:
+    """The reply with the headers that every answer of a record store has."""
     now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     added = (("X-Experience-API-Version", edition), ("X-Experience-API-Consistent-Through", now))
     return Reply(reply.status, reply.body, reply.content_type, (*reply.headers, *added))
@@ -67,7 +69,8 @@ def _no_method(store: Store, request: Request, edition: str) -> Reply:
     return not_allowed(*_METHODS)
 
 
-def _parameters(request: Request, allowed: frozenset[str]) -> dict[str, str]:
+def parameters(request: Request, allowed: frozenset[str]) -> dict[str, str]:
+    """The query's parameters; raises ``Refused`` for one that is not allowed or comes twice."""
     pairs = parse_qsl(request.query, keep_blank_values=True)
     found = dict(pairs)
     if len(found) != len(pairs):
@@ -116,7 +119,7 @@ def _store(store: Store, statements: list[Any], edition: str) -> list[str]:
 
 
 def _post(store: Store, request: Request, edition: str) -> Reply:
-    _parameters(request, frozenset())
+    parameters(request, frozenset())
     body = _read_body(request)
     if body == []:
         raise Refused(400, "The list of statements is empty.")
@@ -125,7 +128,7 @@ def _post(store: Store, request: Request, edition: str) -> Reply:
 
 
 def _put(store: Store, request: Request, edition: str) -> Reply:
-    id = _parameters(request, frozenset({"statementId"})).get("statementId")
+    id = parameters(request, frozenset({"statementId"})).get("statementId")
     if id is None:
         raise Refused(400, "PUT needs the query parameter statementId.")
     _check(values.uuid, id, "statementId")
@@ -147,7 +150,7 @@ def _check(check: values.Check, value: Any, name: str) -> None:
 
 
 def _get(store: Store, request: Request, edition: str) -> Reply:
-    given = _parameters(request, frozenset(FILTERS) | OTHERS)
+    given = parameters(request, frozenset(FILTERS) | OTHERS)
     if given.get("attachments", "false") != "false" or given.get("format", "exact") != "exact":
         raise Refused(400, "This record store gives statements exactly as received and without attachments.")
     if "statementId" not in given:
