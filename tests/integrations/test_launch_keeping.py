@@ -93,7 +93,7 @@ def test_launches__delivered_and_waiting__are_sound(scene: Scene) -> None:
     finished(scene, opened(scene, fetch=fetch_from(scene.lms)))
     finished(scene, opened(scene, registration="another"))
     pump()
-    finished(scene, opened(scene, fetch=fetch_from(scene.lms, "error"), registration="refused"))
+    finished(scene, opened(scene, fetch=fetch_from(scene.lms, "1"), registration="refused"))
     pump()
     assert_sound()
 
