@@ -70,7 +70,10 @@ def _linked_account(account: LinkedAccount, request: Request, id: str) -> Reply:
     if id != ACCOUNT_ID or request.method != "GET":
         raise Refused(404, "There is no linked account of this id.")
     status = "active" if account.reading("account") == "active" else "inactive"
-    return as_json(200, {"id": id, "provider": "practice", "status": status, "status_reasons": []})
+    about = {"id": id, "provider": "practice", "provider_name": "Practice LMS", "type": "test"}
+    owner = {"origin_owner_id": "lms-bridge", "origin_owner_name": "LMS Bridge"}
+    since = {"created_at": account.linked_at, "updated_at": account.linked_at}
+    return as_json(200, {**about, **owner, **since, "status": status, "status_reasons": []})
 
 
 # Where to ----------------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ REQUESTS_PER_MINUTE = 1000
 SWITCHES: Mapping[str, Switch] = {
     "account": Switch("The linked account is", ("active", "switched_off")),
     "users": Switch("The LMS's users are", ("known", "unknown")),
+    "strangers": Switch("Somebody who is looked for and not there", ("joins", "stays_away")),
     "email_filter": Switch("A filter by e-mail address", ("works", "is_ignored", "is_refused", "finds_nobody")),
     "content_ids": Switch("The LMS wants ids of its own for contents", ("no", "yes")),
     "batches": Switch("A batch is answered with", ("a_list_each", "nothing")),
@@ -41,6 +42,7 @@ class LinkedAccount:
         self.lock = threading.RLock()
         self.switches = Switchboard(SWITCHES)
         self.requests_per_minute = REQUESTS_PER_MINUTE
+        self.linked_at = moment(datetime.now(UTC))
         self.users: dict[str, Row] = {}
         self.contents: dict[str, Row] = {}
         self.assignments: dict[str, Row] = {}

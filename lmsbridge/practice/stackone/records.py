@@ -86,8 +86,10 @@ def _known_users(account: LinkedAccount) -> Mapping[str, Row]:
 def list_users(account: LinkedAccount, request: Request, ids: Sequence[str]) -> Reply:
     """Users, as far as the filter by e-mail address works."""
     given = parameters(request, {"filter[email]", "filter[external_reference]"})
-    rows = list(_known_users(account).values())
     filtering, email = account.reading("email_filter"), given.get("filter[email]")
+    if email and account.reading("strangers") == "joins":
+        account.add_users([email])
+    rows = list(_known_users(account).values())
     if email is not None and filtering == "is_refused":
         raise Refused(400, "This provider has no filter by email.")
     if filtering == "finds_nobody" and email is not None:

@@ -22,6 +22,7 @@ class StackOneStage(Stage):
 
     def prepare(self) -> None:
         self.account = account_of(self.store)
+        self.account.switches.switch(strangers="stays_away")
         self.account.add_user(ANN, "u1")
         self.account.put({"external_reference": REFERENCE, "title": "Fire safety"})
         self.options: dict[str, Any] = {
