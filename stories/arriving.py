@@ -61,6 +61,8 @@ class Arrival:
                 return notices.too_many()
             throttle.count(self.request, "claims", learner)
         launch = launches.open_launch(self.share.organization, self.share.configuration, parameters)
+        if launch.ended_at is not None and launch.finished_at is None:
+            return notices.session_over(self.share, launch)
         play = playing.by_launch(self.share, launch)
         told = telling.of_launch(launch, self.share.organization.name)
         if play is None or play.finished_at is not None:

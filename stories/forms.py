@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-STEPS = ("begin", "answer", "next", "back", "show", "finish", "again", "resume", "end")
+STEPS = ("begin", "answer", "next", "back", "show", "finish", "again", "resume", "end", "leave")
 
 
 class EmailForm(forms.Form):

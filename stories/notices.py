@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from urllib.parse import urlsplit
 
 from django.http import HttpResponse
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from integrations.launches import BadLaunch
 from integrations.models import Launch
 from stories import framing, pages, throttle
-from stories.models import Share
+from stories.models import Play, Share
 from stories.telling import Told
 
 
@@ -113,6 +114,39 @@ def bad_launch(share: Share, bad: BadLaunch) -> HttpResponse:
         for_admin=bad.admin,
         landing=False,
     )
+
+
+def left(share: Share, play: Play, return_url: str) -> HttpResponse:
+    """For who left before the end: where they were is kept."""
+    return pages.notice(
+        _("Your place is kept"),
+        _("Open the story in your course again whenever you like: you go on where you left off."),
+        status=HTTPStatus.OK,
+        sign="clock",
+        origins=framing.origins(share.configuration, play.launch),
+        organization=share.organization.name,
+        landing=False,
+        back=(return_url, host_of(return_url)),
+    )
+
+
+def session_over(share: Share, launch: Launch) -> HttpResponse:
+    """For who comes again by a launch whose session was ended before the story was."""
+    return pages.notice(
+        _("Open the story in your course again"),
+        _("You left the story, or were away for long, so your course has closed this session."),
+        _("Your place is kept: you go on where you left off."),
+        status=HTTPStatus.OK,
+        sign="course",
+        origins=framing.origins(share.configuration, launch),
+        organization=share.organization.name,
+        landing=False,
+    )
+
+
+def host_of(url: str) -> str:
+    """The server that a checked address leads to, to be shown."""
+    return urlsplit(url).netloc if url else ""
 
 
 def finished(share: Share, launch: Launch, told: Told) -> HttpResponse:

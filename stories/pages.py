@@ -81,8 +81,11 @@ class Stage:
         status = 422 if facts.get("problem") else 410 if facts.get("goes_on") else 200
         return self.answer("cover.html", {"questions": len(Way(self.content, {}).questions()), **facts}, status)
 
-    def scene(self, way: Way, index: int, *, finished: bool = False, problem: Any = "") -> HttpResponse:
-        """One scene, with its question and what was answered."""
+    def scene(self, way: Way, index: int, *, finished: bool = False, problem: Any = "", **more: Any) -> HttpResponse:
+        """One scene, with its question and what was answered.
+
+        ``may_leave`` offers the way out, ``quiet`` warns of sound, ``alive_url`` takes signs of life.
+        """
         scene = way.scenes[index]
         following = way.scenes[index + 1]["image"] if index + 1 < len(way.scenes) else None
         video, host, origin = _video(scene["video_url"])
@@ -97,6 +100,7 @@ class Stage:
             "video_host": host,
             "next_picture": following,
             **_question(way, index),
+            **more,
         }
         return self.answer("scene.html", facts, 422 if problem else 200, origin if video else "")
 
@@ -110,6 +114,7 @@ class Stage:
                 "outcome": _outcome(tally.success),
                 "heading": _heading(tally.success),
                 "sentence": _sentence(tally.right, tally.questions),
+                "needed": self.content["pass_mark"],
                 **facts,
             },
         )
@@ -125,12 +130,14 @@ def notice(
     for_admin: str = "",
     landing: bool = True,
     anywhere: bool = False,
+    back: tuple[str, str] = ("", ""),
 ) -> HttpResponse:
     """A page that says what to do where there is nothing to play.
 
-    ``landing`` lets a tab in which the story was begun go on. ``anywhere`` lets any page frame this one.
+    ``back`` is a way back, and the server that it leads to. ``landing`` lets a tab in which the story was begun go
+    on. ``anywhere`` lets any page frame this one.
     """
-    body = _notice(words.spoken(), heading, sentences, SIGNS[sign], organization, for_admin, landing)
+    body = _notice(words.spoken(), heading, sentences, SIGNS[sign], organization, for_admin, landing, *back)
     response = HttpResponse(body, status=status)
     response["Content-Security-Policy"] = _policy(["*"] if anywhere else _framed_by(origins), "")
     return _for_learners(response)
@@ -139,7 +146,7 @@ def notice(
 # Links are guessed in masses: what is the same for all of them is made once.
 @functools.lru_cache(maxsize=64)
 def _notice(_language: str, *values: Any) -> str:
-    names = ("heading", "sentences", "sign", "from", "for_admin", "landing")
+    names = ("heading", "sentences", "sign", "from", "for_admin", "landing", "return_url", "return_host")
     return render_to_string("stories/notice.html", dict(zip(names, values, strict=True)) | _spoken())
 
 

@@ -6,6 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Collection, Iterator
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from django.db import transaction
 
@@ -13,7 +14,7 @@ from integrations import launches
 from integrations.models import Launch
 from objectives import clock
 from objectives.models import Participant, Result
-from stories.content import Way
+from stories.content import Tally, Way
 from stories.models import Play, Share
 from stories.models.share import hash_of
 
@@ -100,11 +101,15 @@ def _found(play: Play | None) -> Play | None:
     return play
 
 
-def _begin_anew(share: Share, person: Participant, name: uuid.UUID, launch: Launch | None = None) -> Play:
+def _begin_anew(
+    share: Share, person: Participant, name: uuid.UUID, launch: Launch | None = None, *, looks: bool = False
+) -> Play:
     version = share.story.latest_version
     if version is None or share.standing() is not Share.Standing.OPEN:
         raise UsedUp(share)
-    return Play.objects.create(share=share, version=version, participant=person, uuid=name, launch=launch)
+    return Play.objects.create(
+        share=share, version=version, participant=person, uuid=name, launch=launch, looks=looks
+    )
 
 
 def by_launch(share: Share, launch: Launch) -> Play | None:
@@ -115,7 +120,10 @@ def by_launch(share: Share, launch: Launch) -> Play | None:
     """
     with transaction.atomic():
         person = Participant.objects.select_for_update(no_key=True).get(pk=launch.participant_id)
+        if not launches.wishes(launch).records:
+            return _to_look(share, person, launch)
         plays = Play.objects.filter(share=share, participant=person, launch__registration=launch.registration)
+        plays = plays.filter(looks=False)
         latest: Play | None = plays.select_related("launch", "version").order_by("-pk").first()
         _found(latest)
         if launch.finished_at is not None:
@@ -130,6 +138,25 @@ def by_launch(share: Share, launch: Launch) -> Play | None:
 
 def _is_to_be_told_again(play: Play) -> bool:
     return play.launch is not None and launches.state(play.launch).relaunch
+
+
+def _to_look(share: Share, person: Participant, launch: Launch) -> Play:
+    """A play of which nothing is recorded, the same for the whole launch: the learner's own stays as it is."""
+    name = uuid.uuid5(share.uuid, f"look|{launch.uuid}")
+    found = Play.objects.filter(uuid=name).first()
+    return _found(found) or _begin_anew(share, person, name, launch, looks=True)
+
+
+def in_session(play: Play) -> Play:
+    """The play to begin with, by what the LMS has said since the learner came: another one where they only look.
+
+    Raises ``UsedUp`` where nobody can begin any more.
+    """
+    launch, person = play.launch, play.participant
+    if launch is None or person is None or play.looks or launches.wishes(launch).records:
+        return play
+    with transaction.atomic():
+        return _to_look(play.share, person, launch)
 
 
 def again(play: Play) -> Play:
@@ -149,7 +176,7 @@ def begin(play: Play) -> None:
     with _locked(play) as now:
         play.active_at = now
         if play.started_at is None:
-            if not Share.objects.count_start(play.share_id):
+            if not play.looks and not Share.objects.count_start(play.share_id):
                 raise UsedUp(play.share)
             play.started_at = now
         play.save(update_fields=["active_at", "started_at"])
@@ -184,11 +211,20 @@ def leave(play: Play, index: int) -> int:
         if play.finished_at is None and here.is_open(index):
             return index
         following = min(index + 1, len(here.scenes) - 1)
+        further = play.finished_at is None and following > play.position
         if play.finished_at is None:
             play.position = max(play.position, following)
             _spend(play, now)
             play.save(update_fields=["position", "seconds", "active_at"])
-        return following
+    if further and play.launch is not None:
+        launches.progressed(play.launch, 100 * following // len(here.scenes))
+    return following
+
+
+def interrupt(play: Play) -> None:
+    """The learner leaves and may come back: the LMS is told that this session is over."""
+    if play.launch is not None and play.finished_at is None:
+        launches.leave(play.launch)
 
 
 def finish(play: Play) -> int | None:
@@ -202,17 +238,28 @@ def finish(play: Play) -> int | None:
             return reachable(play, play.position if left is None else left)
         _spend(play, now)
         tally = here.tally()
-        play.score_raw, play.score_max, play.success = tally.right, tally.questions, tally.success
+        play.score_raw, play.score_max, play.success = tally.right, tally.questions, _success(play, tally)
         play.completion, play.finished_at = True, now
-        play.result = _record(play, now)
+        play.result = None if play.looks else _record(play, now)
         play.save(
             update_fields=[
                 *("score_raw", "score_max", "success", "completion"),
                 *("finished_at", "result", "seconds", "active_at"),
             ]
         )
-        Share.objects.count_completion(play.share_id)
-        return None
+        if not play.looks:
+            Share.objects.count_completion(play.share_id)
+    if play.looks and play.launch is not None:
+        launches.leave(play.launch)
+    return None
+
+
+def _success(play: Play, tally: Tally) -> bool | None:
+    """Whether it is passed: by the mastery score of the LMS, if it gave one, else by the story's pass mark."""
+    mastery = launches.wishes(play.launch).mastery_score
+    if mastery is None or tally.right is None or not tally.questions:
+        return tally.success
+    return Decimal(tally.right) / tally.questions >= mastery
 
 
 def _record(play: Play, now: datetime) -> Result | None:

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import ngettext
 
+from integrations import launches
+from integrations.launches import Wishes
 from stories import framing, notices, pages, playing, telling
 from stories.content import Tally
 from stories.forms import StepForm
@@ -27,6 +29,10 @@ class Steps:
         if not may_go_on(self.play):
             return notices.closed(self.play.share)
         do, scene, chosen = self.form.step()
+        if self.play.launch is not None:
+            launches.seen(self.play.launch)
+        if do == "leave":
+            return self.leave()
         if do == "again":
             return self.again()
         if do in {"begin", "resume"} or self.play.started_at is None:
@@ -43,6 +49,7 @@ class Steps:
         """The scene to go on with, or the end where that was reached."""
         if self.play.finished_at is not None:
             return self.end()
+        self.play = playing.in_session(self.play)
         playing.begin(self.play)
         return self.scene(playing.reachable(self.play, self.play.position))
 
@@ -57,7 +64,27 @@ class Steps:
         way = playing.way(self.play)
         if left is not None and index == left and way.is_open(index) and self.play.finished_at is None:
             problem = pages.CHOOSE
-        return self.stage().scene(way, index, finished=self.play.finished_at is not None, problem=problem)
+        return self.stage().scene(
+            way,
+            index,
+            finished=self.play.finished_at is not None,
+            problem=problem,
+            may_leave=self.wishes.in_session and self.play.finished_at is None,
+            quiet=self.wishes.sound is False,
+            alive_url=reverse("story_alive", args=["play"]) if self.wishes.in_session else "",
+        )
+
+    @property
+    def wishes(self) -> Wishes:
+        """What the LMS wants of the session."""
+        return launches.wishes(self.play.launch)
+
+    def leave(self) -> HttpResponse:
+        """The session ended for now, and the way back."""
+        if not self.wishes.in_session or self.play.finished_at is not None:
+            return self.begin()
+        playing.interrupt(self.play)
+        return notices.left(self.play.share, self.play, self.wishes.return_url)
 
     def finish(self) -> HttpResponse:
         """The end, with the result recorded; or the scene where something is left to do."""
@@ -72,8 +99,16 @@ class Steps:
             told_url=reverse("story_told", args=["play"]),
             spent=time_spent(self.play.seconds),
             launched=self.play.launch_id is not None,
+            return_url=self.wishes.return_url,
+            return_host=notices.host_of(self.wishes.return_url),
+            needed=self._needed(),
             may_try_again=self.play.success is False and self.play.launch_id is None,
         )
+
+    def _needed(self) -> int | None:
+        """From how many percent on it is passed, where the LMS has a say in that."""
+        mastery = self.wishes.mastery_score
+        return self.play.version.content["pass_mark"] if mastery is None else round(mastery * 100)
 
     def again(self) -> HttpResponse:
         """Another try, where the last was not passed."""

@@ -29,6 +29,8 @@ class Told:
 def told(play: Play) -> Told:
     """Whether the LMS has the result of a finished play yet."""
     organization = play.share.organization.name
+    if play.looks:
+        return Told(KEPT, _("Your course opened this story to look at only, so nothing is recorded."))
     if play.launch is not None:
         return of_launch(play.launch, organization)
     states = set(Delivery.objects.filter(result=play.result_id).values_list("state", flat=True))

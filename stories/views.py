@@ -18,6 +18,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
+from integrations import launches
 from stories import notices, playing, telling, throttle, words
 from stories.arriving import Arrival
 from stories.models import Play, Share
@@ -80,10 +81,22 @@ def told(request: HttpRequest, token: str) -> HttpResponse:
     return response
 
 
+@_without_cookies
+@require_POST
+def alive(request: HttpRequest, token: str) -> HttpResponse:
+    """A sign of life of who plays in a session of their LMS: without one it is ended after a while."""
+    play = _play(request)
+    if play is None or play.finished_at is not None or play.launch is None:
+        return HttpResponse(status=HTTPStatus.FORBIDDEN)
+    launches.seen(play.launch)
+    return HttpResponse(status=HTTPStatus.NO_CONTENT)
+
+
 def _play(request: HttpRequest) -> Play | None:
     """The play whose token came along; from now on words are in its language."""
     token = request.POST.get("play", "")
     play = Play.objects.find(token) if token else None
     if play is not None:
-        words.speak(words.choose([], play.version.content["language"]))
+        preferred = launches.wishes(play.launch).languages
+        words.speak(words.choose(preferred, play.version.content["language"]))
     return play

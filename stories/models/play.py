@@ -62,6 +62,9 @@ class Play(TenantModel):
     active_at = models.DateTimeField(_("last active"), default=clock.now, editable=False)
     seconds = models.PositiveIntegerField(_("seconds spent"), default=0)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    looks = models.BooleanField(
+        _("looks only"), default=False, editable=False, help_text=_("The LMS wants no result of it.")
+    )
     completion = models.BooleanField(_("completed"), default=False)
     success = models.BooleanField(_("passed"), null=True)
     score_raw = models.PositiveIntegerField(_("questions answered right"), null=True)

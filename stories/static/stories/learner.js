@@ -116,6 +116,14 @@
     return true;
   }
 
+  // A story that is read says nothing to its server for long; this tells that the learner is still there.
+  const ALIVE = 60;
+  setInterval(() => {
+    const { alive } = document.body.dataset;
+    const token = one('[name="play"]')?.value;
+    if (alive && token && document.visibilityState === "visible") ask({ play: token }, alive).catch(() => {});
+  }, ALIVE * 1000);
+
   async function resume() {
     if (known && "landing" in document.body.dataset) {
       const answer = await ask({ play: known, do: "resume" }).catch(() => null);
