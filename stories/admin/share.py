@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,10 +14,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from objectives.admin.base import EDITORS, TenantModelAdmin
-from objectives.admin.buttons import pressed
+from objectives.admin.buttons import opened, pressed
 from objectives.admin.display import moment
 from objectives.secrets import Unreadable
-from stories import qr
+from stories import packages, qr
 from stories.admin.display import standing_badge
 from stories.admin.forms import LimitsForm
 from stories.models import Share
@@ -39,7 +40,7 @@ class ShareAdmin(TenantModelAdmin):
     def get_list_display(self, request: HttpRequest) -> Any:
         """The columns, with the link for those who may hand it out."""
         columns = [*super().get_list_display(request)]
-        return [*columns[:2], "link", *columns[2:]] if self.may(request, EDITORS) else columns
+        return [*columns[:2], "link", "package", *columns[2:]] if self.may(request, EDITORS) else columns
 
     @admin.display(description=gettext_lazy("LMS configuration"))
     def lms(self, share: Share) -> str:
@@ -50,6 +51,14 @@ class ShareAdmin(TenantModelAdmin):
     def link(self, share: Share) -> SafeString | str:
         """The address, to copy."""
         return format_html('<code class="share-link">{}</code>', address) if (address := link_of(share)) else "–"
+
+    @admin.display(description=gettext_lazy("cmi5 package"))
+    def package(self, share: Share) -> SafeString | str:
+        """The package to upload to an LMS."""
+        if share.standing() != Share.Standing.OPEN:
+            return "–"
+        address = reverse("admin:stories_share_zip", args=[share.pk])
+        return format_html('<a href="{}" download>{}</a>', address, _("Download"))
 
     @admin.display(description=gettext_lazy("standing"))
     def standing_now(self, share: Share) -> SafeString:
@@ -107,7 +116,41 @@ class ShareAdmin(TenantModelAdmin):
                 name="stories_share_reissue",
             ),
         ]
+        files = {"zip": self.zip_view, "xml": self.xml_view}
+        own += [
+            path(f"<path:object_id>/cmi5.{kind}", self.admin_site.admin_view(view), name=f"stories_share_{kind}")
+            for kind, view in files.items()
+        ]
         return own + super().get_urls()
+
+    def zip_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The cmi5 package as a zip."""
+        return self._package(request, object_id, packages.course_zip, "application/zip", packages.zip_name)
+
+    def xml_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """The cmi5 package as the course structure alone, under the name that the standard gives it."""
+        return self._package(
+            request, object_id, packages.course_xml, "text/xml; charset=utf-8", lambda share: "cmi5.xml"
+        )
+
+    def _package(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        make: Callable[[Share], bytes],
+        content_type: str,
+        name: Callable[[Share], str],
+    ) -> HttpResponse:
+        share, answer = opened(self, request, object_id, self.has_change_permission)
+        if answer is not None:
+            return answer
+        if share.standing() != Share.Standing.OPEN or not link_of(share):
+            text = _("There is no package of it now: learners cannot begin by its link. Its page says why.")
+            self.message_user(request, text, messages.WARNING)
+            return self._back(share)
+        response = HttpResponse(make(share), content_type=content_type)
+        response.headers["Content-Disposition"] = f'attachment; filename="{name(share)}"'
+        return response
 
     def revoke_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Close the link at once."""

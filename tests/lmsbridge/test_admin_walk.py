@@ -93,6 +93,8 @@ TABLE: dict[str, Rights] = {
     **_model("stories_share", change=EDITORS),
     "stories_share_revoke": Rights(EDITORS, EDITORS),
     "stories_share_reissue": Rights(EDITORS, EDITORS),
+    "stories_share_zip": Rights(EDITORS, EDITORS),
+    "stories_share_xml": Rights(EDITORS, EDITORS),
 }
 # Addresses without a name: the redirect from a row's short address, and the page that is not there.
 UNNAMED = {"<path:object_id>/", "(?P<url>.*)$"}

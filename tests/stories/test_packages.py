@@ -41,7 +41,12 @@ def share(db: None) -> Share:
 def shared(**values: Any) -> Share:
     """A share of a story with a question, and with these values."""
     organization = make.organization()
-    sound = {"title": "Fire in the warehouse", "description": "What to do.", "pass_mark": 80, "language": "en"}
+    sound: dict[str, Any] = {
+        "title": "Fire in the warehouse",
+        "description": "What to do.",
+        "pass_mark": 80,
+        "language": "en",
+    }
     return make.share(make.story(organization, **sound | values), make.configuration(organization))
 
 
