@@ -32,11 +32,12 @@ from integrations.connectors.base import (
     Person,
     Progress,
     ReadBack,
+    RemoteAccount,
     RemoteUser,
     ServerError,
     Unsupported,
 )
-from integrations.connectors.open_elms import assignments, contents, people, results
+from integrations.connectors.open_elms import assignments, contents, people, records, results
 from integrations.connectors.open_elms.answers import NotThere, Refused
 from integrations.connectors.open_elms.frozen import Achieved, Asked, Offered
 from integrations.connectors.open_elms.options import OpenElmsOptions
@@ -154,13 +155,18 @@ class OpenElmsConnector(Connector):
         """By e-mail address, each account that is found compared anew."""
         return _somebody(lambda: people.find(Site(door, connection), person))
 
+    def users(self, door: http.Door, connection: Connection) -> Sequence[RemoteAccount]:
+        """All accounts that have an id and an e-mail address."""
+        found = [records.account(one) for one in Site(door, connection).accounts()]
+        return [one for one in found if one.remote_id and one.email]
+
     def create_user(self, door: http.Door, connection: Connection, person: Person) -> RemoteUser:
         """Add somebody with a password that nobody knows, unless they are there after all."""
         site = Site(door, connection)
         return _somebody(lambda: people.find(site, person) or people.add(site, person))
 
     def update_user(self, door: http.Door, connection: Connection, person: Person, remote_id: str) -> RemoteUser:
-        """Bring names, address and profile up to date."""
+        """Bring names, address and profile up to date; nothing is sent where they are."""
 
         def change() -> str:
             people.change(Site(door, connection), person, remote_id)

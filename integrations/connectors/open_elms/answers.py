@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -139,9 +140,11 @@ def prove(answer: http.Answer) -> None:
 
 
 def as_json(answer: http.Answer) -> Any:
-    """The body as JSON. Raises ``ServerError`` where it is none, or too large."""
+    """The body as JSON. Raises ``ServerError`` where it is none, or did not come whole."""
     if answer.truncated:
         raise ServerError(_("The LMS's answer is larger than LMS Bridge reads."), answer=answer)
+    if not answer.complete:
+        raise ServerError(_("The LMS broke off within its answer."), answer=answer)
     try:
         return answer.json()
     except ValueError:
@@ -166,3 +169,14 @@ def as_text(answer: http.Answer) -> str:
     if isinstance(found, bool) or not isinstance(found, str | int):
         return ""
     return str(found).strip().strip("\"'").strip()
+
+
+def as_url(answer: http.Answer) -> str:
+    """A bare web address, for a person's browser; empty where there is none."""
+    url = as_text(answer)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    is_sound = parts.scheme in {"http", "https"} and parts.hostname and url.isprintable() and " " not in url
+    return url if is_sound else ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterator, Mapping
 
 from django.utils.translation import gettext as _
@@ -10,7 +11,7 @@ from django.utils.translation import gettext as _
 from integrations.connectors.base import Held, Person, ServerError, Unsupported
 from integrations.connectors.open_elms import records
 from integrations.connectors.open_elms.answers import NotThere, Refused
-from integrations.connectors.open_elms.site import Site, new_password
+from integrations.connectors.open_elms.site import Site
 
 # The fields of an account beside the required ones, as the API page has them. An empty "groups" takes somebody out
 # of every group, so nothing empty is ever sent.
@@ -66,7 +67,7 @@ def add(site: Site, person: Person) -> str:
     """Add somebody who was just looked for in vain, and look again: the answer tells no id. Raises ``Held``."""
     check_profile(site, person)
     try:
-        site.add_user(form(person))
+        site.add_user(form(person, {}) | {"password": new_password()})
     except NotThere:
         site.prove()
         raise Unsupported(_("This LMS does not let LMS Bridge add people. Add the person there.")) from None
@@ -77,18 +78,22 @@ def add(site: Site, person: Person) -> str:
 
 
 def change(site: Site, person: Person, id: str) -> None:
-    """Bring an account up to date, with a new password where that is allowed. Raises ``Held``.
+    """Bring an account up to date, if it is not, with a new password where that is allowed. Raises ``Held``.
 
     The page wants the password with each change. Without leave it is left out, in the hope that it is not needed.
     """
-    resets = bool(site.option("reset_passwords"))
+    account = site.account(id)
+    if account is None:
+        raise _gone(site, person)
+    told = form(person, account)
+    if all(_said(account, name).casefold() == value.casefold() for name, value in told.items()):
+        return
     check_profile(site, person)
+    resets = bool(site.option("reset_passwords"))
     try:
-        site.change_user(id, form(person, with_password=resets))
+        site.change_user(id, told | ({"password": new_password()} if resets else {}))
     except NotThere:
-        site.prove()
-        site.memory.users[person.participant_id] = None
-        raise unknown() from None
+        raise _gone(site, person) from None
     except Refused as refused:
         if resets:
             raise
@@ -98,24 +103,39 @@ def change(site: Site, person: Person, id: str) -> None:
         ) from None
 
 
-def form(person: Person, *, with_password: bool = True) -> dict[str, str]:
-    """What is told of somebody: the required fields, then those of the profile that have a value."""
-    first, last = _names(person)
-    required = {
-        "fname": first,
-        "lname": last,
-        "username": person.profile.get("username") or person.participant_id,
-        "email": person.participant_id,
-    }
-    password = {"password": new_password()} if with_password else {}
-    return required | password | dict(_profile(person.profile))
+def _gone(site: Site, person: Person) -> Held:
+    site.memory.users[person.participant_id] = None
+    return unknown()
 
 
-def _names(person: Person) -> tuple[str, str]:
+def form(person: Person, account: records.Record) -> dict[str, str]:
+    """What is told of somebody: the required fields but the password, then those of the profile that have a value.
+
+    Of what is unknown here, an account that is there already keeps what it has.
+    """
     first, _space, last = person.name.partition(" ")
     local_part = person.participant_id.partition("@")[0]
     profile = person.profile
-    return profile.get("fname") or first or local_part, profile.get("lname") or last or NO_LAST_NAME
+    required = {
+        "fname": profile.get("fname") or first or _said(account, "fname") or local_part,
+        "lname": profile.get("lname") or last or _said(account, "lname") or NO_LAST_NAME,
+        "username": profile.get("username") or _said(account, "username") or person.participant_id,
+        "email": person.participant_id,
+    }
+    return required | dict(_profile(profile))
+
+
+def _said(account: records.Record, name: str) -> str:
+    """A field as text; departments and the like come as records with a name."""
+    found = account.get(name)
+    if isinstance(found, Mapping):
+        found = found.get("name")
+    return "" if found is None else str(found).strip()
+
+
+def new_password() -> str:
+    """One that nobody knows: random, with a few characters that password rules ask for, and never kept."""
+    return f"{secrets.token_urlsafe(32)}-aA1"
 
 
 def _profile(profile: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from integrations.connectors.base import CatalogueEntry, Progress
+from integrations.connectors.base import CatalogueEntry, Progress, RemoteAccount
 
 Record = Mapping[str, Any]
 
@@ -58,7 +58,7 @@ def _objects(found: Any, is_one: Callable[[Record], bool]) -> list[Any]:
     lists = [value for value in found.values() if isinstance(value, list)]
     if len(lists) == 1:
         return lists[0]
-    if all(isinstance(value, Mapping | list) for value in found.values()):
+    if all(isinstance(value, Mapping) for value in found.values()):
         return [one for value in found.values() for one in _objects(value, is_one)]
     raise ValueError("an object of another kind")
 
@@ -87,6 +87,12 @@ def has_email(record: Record, email: str) -> bool:
 def user_id(record: Record) -> str:
     """The id of an account; the page lists the fields of an account without it. Empty if there is none."""
     return identifier(record.get("id")) or identifier(record.get("user_id"))
+
+
+def account(record: Record) -> RemoteAccount:
+    """Who an account belongs to."""
+    email, first, last = (str(record.get(name) or "").strip() for name in ("email", "fname", "lname"))
+    return RemoteAccount(user_id(record), email, f"{first} {last}".strip())
 
 
 # Learning resources ------------------------------------------------------------------------------------------------
@@ -147,13 +153,13 @@ def _progress(record: Any) -> Progress:
     if not isinstance(record, Mapping) or not _has_status(record):
         raise ValueError("no progress")
     who: Record = next((record[key] for key in ("user", "trainee") if isinstance(record.get(key), Mapping)), {})
-    id = identifier(_first(record, "user_id", "trainee_id")) or user_id(who) or identifier(record.get("id"))
+    id = identifier(_first(record, "user_id", "trainee_id")) or user_id(who)
     email = _first(record, "email") or _first(who, "email")
     return Progress(
         status=_status(_first(record, *_STATUS_KEYS)),
         score=_score(record.get("score")),
         at=_moment(_first(record, *_DATE_KEYS)),
-        learner=email if isinstance(email, str) else id,
+        learner=email if isinstance(email, str) else id or identifier(record.get("id")),
         remote_id=id,
     )
 

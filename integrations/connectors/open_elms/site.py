@@ -6,10 +6,9 @@ Source: Open eLMS, "About the Open eLMS API", the only document there is; as of 
 from __future__ import annotations
 
 import dataclasses
-import secrets
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from django.utils.translation import gettext as _
 
@@ -30,6 +29,7 @@ from integrations.connectors.open_elms.answers import (
     Refused,
     as_json,
     as_text,
+    as_url,
     judged,
     prove,
     refusal,
@@ -45,11 +45,6 @@ MASK = b"****"
 
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 _Shaped = TypeVar("_Shaped")
-
-
-def new_password() -> str:
-    """One that nobody knows, 43 random characters and a few that password rules ask for; never kept."""
-    return f"{secrets.token_urlsafe(32)}-aA1"
 
 
 class Site:
@@ -83,6 +78,24 @@ class Site:
             self.prove()
             return []
         return self._shaped(answer, records.people)
+
+    def accounts(self) -> list[records.Record]:
+        """Everybody's accounts."""
+        try:
+            answer = self._ask("GET", "users/", max_body=MAX_LIST)
+        except (NotThere, Refused):
+            raise self._no_open_elms() from None
+        return self._shaped(answer, records.people)
+
+    def account(self, user: str) -> records.Record | None:
+        """One account, or ``None`` if it is not there."""
+        try:
+            answer = self._ask("GET", f"users/{_segment(user)}", max_body=MAX_LIST)
+        except NotThere:
+            self.prove()
+            return None
+        found = self._shaped(answer, records.people)
+        return next((one for one in found if records.user_id(one) in {"", user}), None)
 
     def add_user(self, form: Mapping[str, str]) -> None:
         """Add an account; the page says nothing of the answer."""
@@ -144,8 +157,7 @@ class Site:
 
     def creator_url(self, learning: str) -> str:
         """A one-time link to the editor; earlier links work no more. Empty if the answer holds none."""
-        url = as_text(self._ask("GET", f"learning/creator-url/{_segment(learning)}", optional="creator_url"))
-        return url if _is_web_address(url) else ""
+        return as_url(self._ask("GET", f"learning/creator-url/{_segment(learning)}", optional="creator_url"))
 
     def download(self, learning: str, *, container: bool) -> http.Answer:
         """The ZIP file of a SCORM resource, or of a container that loads it; at most ``MAX_DOWNLOAD`` bytes."""
@@ -165,7 +177,7 @@ class Site:
 
     def progress(self, learning: str, user: str) -> Progress | None:
         """How far somebody is, or ``None`` if it is not assigned: both an empty list and 404 say so."""
-        return records.newest(self._trainees(f"learning/{_segment(learning)}/trainees/{_segment(user)}"))
+        return _of(user, self._trainees(f"learning/{_segment(learning)}/trainees/{_segment(user)}"))
 
     def trainees(self, learning: str) -> list[Progress]:
         """How far everybody is to whom a learning resource is assigned."""
@@ -187,7 +199,7 @@ class Site:
         path = f"learning/{_segment(learning)}/{_segment(user)}/{action}"
         answer = self._ask("PUT", path if score is None else f"{path}/{score}")
         try:
-            return records.newest(records.progresses(answer.json()))
+            return _of(user, records.progresses(answer.json()))
         except ValueError:
             return None
 
@@ -251,6 +263,11 @@ def _segment(id: str) -> str:
     return quote(id, safe="")
 
 
+def _of(user: str, found: list[Progress]) -> Progress | None:
+    """Somebody's newest record; those that say they are somebody else's do not count."""
+    return records.newest(one for one in found if one.remote_id in {"", user})
+
+
 def _without(password: str | None, answer: http.Answer) -> http.Answer:
     """The answer without a password that was sent and may have been echoed; it reads the same in every encoding."""
     if not password:
@@ -264,14 +281,6 @@ def _id_in(answer: http.Answer) -> str:
     except ValueError:
         return ""
     return found[0].remote_id if len(found) == 1 else ""
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return False
-    return parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and " " not in url
 
 
 def _not_a_package(container: bool) -> str:

@@ -38,6 +38,7 @@ SWITCHES: Mapping[str, Switch] = {
     "assigning_again": Switch("Assigning again makes progress", ("stay", "reset")),
     "not_assigned": Switch("Progress of what is not assigned is", ("empty", "404")),
     "progress": Switch("Progress comes as", ("objects", "object", "positional", "positions")),
+    "one_progress": Switch("Who asks for one person's progress gets", ("theirs", "everybodys")),
     "progress_keys": Switch("Progress names its parts", ("completion_status", "status")),
     "done_is_called": Switch("What is done is called", ("completed", "complete")),
     "trainings": Switch("A training that is repeated has", ("one_record", "a_record_each")),

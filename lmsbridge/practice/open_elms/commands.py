@@ -162,7 +162,8 @@ def _progress(call: Call) -> Reply:
 
 def _told(call: Call, learning: int, user: int | None) -> Reply:
     trainings = call.campus.trainings.items()
-    keys = [(key, kept) for key, kept in trainings if key[1] == learning and user in {None, key[0]}]
+    anybodys = user is None or call.campus.reading("one_progress") == "everybodys"
+    keys = [(key, kept) for key, kept in trainings if key[1] == learning and (anybodys or key[0] == user)]
     if not keys and user is not None and call.campus.reading("not_assigned") == "404":
         raise Refused(404, "This is not assigned.")
     return shapes.said(call.campus, shapes.progress(call.campus, [(key, one) for key, kept in keys for one in kept]))

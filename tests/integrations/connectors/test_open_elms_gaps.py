@@ -30,8 +30,10 @@ every_reading = pytest.mark.parametrize(("name", "reading"), READINGS)
 
 @pytest.fixture
 def crowd(elms: Elms) -> Elms:
-    """Others who are nearly called like Ann; and the connection remembers nobody."""
-    elms.campus.add_account("joann@example.com", fname="Jo", lname="Ann")
+    """Others who are nearly called like Ann, one of whom has passed already; the connection remembers nobody."""
+    joann = elms.campus.add_account("joann@example.com", fname="Jo", lname="Ann")
+    elms.campus.assign(joann, elms.fire)
+    elms.campus.record(joann, elms.fire, COMPLETED, 88)
     elms.campus.add_account("ann@example.com.au", fname="Ann", lname="Other")
     elms.memory.users.clear()
     return elms

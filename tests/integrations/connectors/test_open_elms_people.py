@@ -207,10 +207,32 @@ def test_user__changed_where_that_would_need_a_new_password__stays_as_it_is(elms
     assert elms.campus.accounts[elms.ann]["lname"] == "Lee"
 
 
+def test_user__who_is_up_to_date__is_not_changed(elms: Elms) -> None:
+    elms.set(reset_passwords=True)
+    assert change(elms, ANN).remote_id == str(elms.ann)
+    assert elms.writes == []
+
+
+def test_user__changed__keeps_user_name_and_names_that_are_not_known_here(elms: Elms) -> None:
+    elms.campus.accounts[elms.ann]["username"] = "alee"
+    elms.set(reset_passwords=True)
+    change(elms, Person(ANN.participant_id, "", {"city": "Genova"}))
+    [form] = forms(elms)
+    assert form.pop("password")
+    assert form == {"fname": "Ann", "lname": "Lee", "username": "alee", "email": "ann@example.com", "city": "Genova"}
+
+
 def test_user__changed_who_is_gone__is_forgotten(elms: Elms) -> None:
     elms.campus.remove_account(elms.ann)
     assert change(elms, ANN).reason == "unknown_user"
     assert elms.memory.users == {ANN.participant_id: None}
+
+
+@pytest.mark.parametrize("shape", ["list", "numbered", "wrapped", "single"])
+def test_users__of_the_lms__are_listed_with_ids_and_addresses(elms: Elms, shape: str) -> None:
+    elms.campus.switch(user_list=shape)
+    [ann] = ELMS.users(elms.door, elms.connection)
+    assert (ann.remote_id, ann.email, ann.name) == (str(elms.ann), "ann@example.com", "Ann Lee")
 
 
 # Fields ------------------------------------------------------------------------------------------------------------
