@@ -107,7 +107,9 @@ class Player:
         return made | ({"result": result} if result else {})
 
     def statement(self, verb: str) -> dict[str, Any]:
-        """The cmi5 defined statement with this verb, as the launch data wants it."""
+        """The statement with this verb as the launch data wants it: cmi5 allowed for progressed, else cmi5 defined."""
+        if verb == "progressed":
+            return self.allowed(verb, extensions={PROGRESS: 50})
         result = copy.deepcopy(RESULTS[verb])
         made = self.allowed(verb, **result)
         kinds = ["cmi5", *(["moveon"] if {"success", "completion"} & result.keys() else [])]
