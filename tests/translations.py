@@ -10,6 +10,7 @@ import ast
 import json
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -117,7 +118,7 @@ def main() -> None:
     django.setup()
     for language in sorted(languages()):
         for entry in lacking(language):
-            print(f"# {language}\n{entry}\n")
+            sys.stdout.write(f"# {language}\n{entry}\n\n")
 
 
 if __name__ == "__main__":
