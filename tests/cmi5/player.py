@@ -107,7 +107,7 @@ class Player:
         return made | ({"result": result} if result else {})
 
     def statement(self, verb: str) -> dict[str, Any]:
-        """The statement with this verb as the launch data wants it: cmi5 allowed for progressed, else cmi5 defined."""
+        """The statement with this verb as the launch data wants it, cmi5 defined; progressed is cmi5 allowed."""
         if verb == "progressed":
             return self.allowed(verb, extensions={PROGRESS: 50})
         result = copy.deepcopy(RESULTS[verb])
