@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import math
+import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -20,10 +22,12 @@ from integrations.connectors.stackone.options import ADDRESS
 PAGE_SIZE = 100  # the most that StackOne's guides name
 PAGE_BYTES = 1024 * 1024
 MOST_PAGES = 200
+# So long may a list be read whose end is not needed, in seconds: an exchange has 40 for all its requests.
+WALK_SECONDS = 12.0
 
 
 class Endless(ServerError):
-    """A list whose pages lead back to each other, or are more than anybody has."""
+    """A list whose pages lead back to each other, or are more than can be read."""
 
 
 class Calls:
@@ -50,11 +54,15 @@ class Calls:
         """Send a body to this path."""
         return self._call(method, path, body=encode(body))
 
-    def rows(self, *path: str, params: Mapping[str, str] | None = None) -> Iterator[Mapping[str, Any]]:
+    def rows(
+        self, *path: str, params: Mapping[str, str] | None = None, within: float = math.inf
+    ) -> Iterator[Mapping[str, Any]]:
         """All rows of a list, page after page: a page may be empty and still not be the last.
 
-        Raises what ``answers.rows`` raises, and ``Endless`` once all rows are out of a list that does not end.
+        Raises what ``answers.rows`` raises, and ``Endless`` after the rows of a list that does not end, or not
+        ``within`` so many seconds.
         """
+        ends = time.monotonic() + within
         given = {**(params or {}), "page_size": str(PAGE_SIZE)}
         seen = {""}
         cursor = ""
@@ -64,7 +72,7 @@ class Calls:
             cursor = answers.cursor(reply)
             if not cursor:
                 return
-            if cursor in seen:
+            if cursor in seen or time.monotonic() > ends:
                 break
             seen.add(cursor)
         raise Endless(_("StackOne's list does not end. Ask StackOne about it."), request_began=False)

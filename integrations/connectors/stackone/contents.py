@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,7 +22,7 @@ from integrations.connectors.base import (
 from integrations.connectors.stackone import answers
 from integrations.connectors.stackone.answers import ItemError, NotThere, Reply, Unclear, text, value
 from integrations.connectors.stackone.bodies import Body, thaw
-from integrations.connectors.stackone.calls import Calls, Endless
+from integrations.connectors.stackone.calls import WALK_SECONDS, Calls, Endless
 
 # What this LMS showed, by its name in ``Memory.learned``: it gives contents ids, and wants them back.
 CONTENT_IDS = "content_ids"
@@ -92,9 +93,9 @@ def _batched(calls: Calls, item: Item, body: Body, errors: Any) -> ItemResult:
 # What is there -----------------------------------------------------------------------------------------------------
 
 
-def catalogue(calls: Calls) -> Iterator[CatalogueEntry]:
-    """All contents, as the LMS has them; also those that are switched off."""
-    return map(_entry, calls.rows("content"))
+def catalogue(calls: Calls, within: float = math.inf) -> Iterator[CatalogueEntry]:
+    """All contents, as the LMS has them; also those that are switched off. Raises as ``Calls.rows``."""
+    return map(_entry, calls.rows("content", within=within))
 
 
 def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
@@ -127,7 +128,7 @@ def _by_reference(calls: Calls) -> Mapping[str, CatalogueEntry]:
     if _INDEX not in scratch:
         index: dict[str, CatalogueEntry] = {}
         with contextlib.suppress(Endless, Unsupported):
-            for entry in catalogue(calls):
+            for entry in catalogue(calls, WALK_SECONDS):
                 index[entry.reference] = entry
         scratch[_INDEX] = index
     found: Mapping[str, CatalogueEntry] = scratch[_INDEX]

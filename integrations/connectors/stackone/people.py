@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -12,7 +11,7 @@ from django.utils.translation import gettext as _
 from integrations.connectors.base import Held, RemoteUser, ServerError, Unsupported
 from integrations.connectors.stackone.answers import NotThere, text
 from integrations.connectors.stackone.bodies import Told
-from integrations.connectors.stackone.calls import PAGE_SIZE, Calls, Endless
+from integrations.connectors.stackone.calls import PAGE_SIZE, WALK_SECONDS, Calls, Endless
 
 T = TypeVar("T")
 
@@ -69,7 +68,7 @@ def find(calls: Calls, participant_id: str, learner: str = "") -> RemoteUser:
         calls.memory.learned[USERS] = False
         return _by_own_id(calls, participant_id, learner)
     calls.memory.learned[USERS] = True
-    found = _judged(ids)
+    found = _judged(ids) if ids or _everybody(calls)[1] else _too_many()
     calls.memory.users[participant_id] = found.remote_id or None
     return found
 
@@ -84,6 +83,14 @@ def _judged(ids: set[str]) -> RemoteUser:
         sentence = _("Several people in the LMS have this e-mail address. Leave it to one of them.")
         return RemoteUser("", sentence, "ambiguous_user")
     return RemoteUser(ids.pop())
+
+
+def _too_many() -> RemoteUser:
+    sentence = _(
+        "The LMS does not find people by their e-mail addresses, and has more of them than can be looked through. "
+        "Ask StackOne for a filter by e-mail address for this LMS."
+    )
+    return RemoteUser("", sentence, "unknown_user")
 
 
 def _by_own_id(calls: Calls, participant_id: str, learner: str) -> RemoteUser:
@@ -104,7 +111,7 @@ def _by_filter(calls: Calls, email: str) -> set[str]:
     found: list[Mapping[str, Any]] = []
     strangers = 0
     try:
-        for row in calls.rows("users", params={"filter[email]": email}):
+        for row in calls.rows("users", params={"filter[email]": email}, within=WALK_SECONDS):
             is_meant = _folded(text(row, "email")) == _folded(email)
             found += [row] if is_meant else []
             strangers += not is_meant
@@ -124,19 +131,27 @@ def _by_filter(calls: Calls, email: str) -> set[str]:
 
 def _by_walk(calls: Calls, email: str) -> set[str]:
     """Whose address it is among everybody; all users are read once in a turn with the LMS."""
-    scratch = calls.memory.scratch
-    if _INDEX not in scratch:
-        index: defaultdict[str, set[str]] = defaultdict(set)
-        # Of a list that does not end, what came of it.
-        with contextlib.suppress(Endless):
-            for row in calls.rows("users"):
-                index[_folded(text(row, "email"))] |= _ids([row])
-        scratch[_INDEX] = dict(index)
-    ids: set[str] = scratch[_INDEX].get(_folded(email), set())
+    ids = _everybody(calls)[0].get(_folded(email), set())
     if ids:
         # The filter did not let them through.
         calls.memory.learned[EMAIL_FILTER] = False
     return set(ids)
+
+
+def _everybody(calls: Calls) -> tuple[Mapping[str, set[str]], bool]:
+    """Ids by e-mail address, and whether these are really all."""
+    scratch = calls.memory.scratch
+    if _INDEX not in scratch:
+        index: defaultdict[str, set[str]] = defaultdict(set)
+        is_whole = True
+        try:
+            for row in calls.rows("users", within=WALK_SECONDS):
+                index[_folded(text(row, "email"))] |= _ids([row])
+        except Endless:
+            is_whole = False
+        scratch[_INDEX] = dict(index), is_whole
+    found: tuple[Mapping[str, set[str]], bool] = scratch[_INDEX]
+    return found
 
 
 def _ids(rows: Iterable[Mapping[str, Any]]) -> set[str]:
