@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
-from lmsbridge.practice import control, launches, words
+from lmsbridge.practice import control, launches, overviews, words
 from lmsbridge.practice.cmi5 import page as course_page
 from lmsbridge.practice.exchange import Reply, Request, as_json, not_allowed, sentence
 from lmsbridge.practice.faults import KINDS
@@ -90,6 +90,8 @@ def _store_route(store: Store, rest: str, request: Request) -> Reply:
         return _only_read(request, lambda: _launch_page(store, request))
     if rest.partition("/")[0] == "course":
         return course_page.answer(store, rest, request)
+    if rest.startswith("lms/"):
+        return overviews.answer(store, rest.removeprefix("lms/"), request)
     if rest == "received":
         return _only_read(request, lambda: html_of(_received(store, None)))
     if rest == "faults" and request.method in {"GET", "HEAD"}:
