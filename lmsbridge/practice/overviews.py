@@ -86,7 +86,7 @@ def _held(store: Store, overview: Overview) -> Html:
         "overview_held",
         people_count=count(len(people), "account"),
         people=_lines(people, "Nobody is here."),
-        content_count=count(len(contents), "thing"),
+        content_count=count(len(contents), "learning object"),
         contents=_lines(contents, "Nothing is here."),
     )
 
