@@ -58,7 +58,7 @@ class Player:
         sound = {"Authorization": f"Basic {self.token}", "X-Experience-API-Version": "1.0.3"}
         if body is not None:
             sound["Content-Type"] = "application/json"
-        return ask(self.given["endpoint"] + resource, method, body, sound | headers)
+        return ask(f"{self.given['endpoint'].removesuffix('/')}/{resource}", method, body, sound | headers)
 
     def state(self, method: str = "GET", body: bytes | None = None, **changed: str) -> Told:
         """The launch data, asked for as it should be but for what is changed."""
@@ -131,12 +131,12 @@ def registered(lms: PracticeLMS, document: bytes = b"", store: str = "default") 
     return courses.register(courses.add(document or structure()), LEARNER, lms.url(store).removesuffix("/xapi/"))
 
 
-def launched(lms: PracticeLMS, registration: Registration, **choices: Any) -> Session:
-    """A new session of the registration's first unit."""
-    store = lms.store()
+def launched(lms: PracticeLMS, registration: Registration, store: str = "default", **choices: Any) -> Session:
+    """A new session of the registration's first unit; ``choices`` as ``Choices`` has them."""
+    where = lms.store(store)
     score = choices.pop("mastery_score", None)
     made = Choices(mastery_score=None if score is None else Decimal(score), **choices)
-    return store.courses.launch(store, registration, registration.course.units[0], made)
+    return where.courses.launch(where, registration, registration.course.units[0], made)
 
 
 def violated(session: Session) -> list[str]:

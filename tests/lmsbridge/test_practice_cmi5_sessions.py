@@ -32,6 +32,22 @@ def test_activity_id__is_the_same_at_each_launch(practice_lms: PracticeLMS) -> N
     assert (first.activity, first.code != second.code) == (second.activity, True)
 
 
+def test_endpoint__without_a_slash_at_its_end(practice_lms: PracticeLMS) -> None:
+    session = launched(practice_lms, registered(practice_lms), slash=False)
+    player = Player(session.link).start("initialized", "progressed", "terminated")
+    assert player.given["endpoint"] == practice_lms.url().removesuffix("/")
+    assert verbs(session) == ["launched", "initialized", "progressed (cmi5 allowed)", "terminated"]
+
+
+def test_sessions__of_two_stores__know_nothing_of_each_other(practice_lms: PracticeLMS) -> None:
+    session = launched(practice_lms, registered(practice_lms, store="northwind"), "northwind")
+    player = Player(session.link).start("initialized")
+    assert player.given["endpoint"] == practice_lms.url("northwind")
+    player.given["endpoint"] = practice_lms.url()
+    assert player.state().status == 404
+    assert player.send(player.statement("terminated")).status == 401
+
+
 def test_launch_data__say_what_the_standard_asks_for(practice_lms: PracticeLMS) -> None:
     document = structure(unit(more="<launchParameters>a</launchParameters><entitlementKey>k</entitlementKey>"))
     session = launched(practice_lms, registered(practice_lms, document), mode="Normal")

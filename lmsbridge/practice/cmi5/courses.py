@@ -167,7 +167,7 @@ def _link(session: Session) -> str:
     """The unit's address with the five parameters of a launch (section 8.1)."""
     registration = session.registration
     given = {
-        "endpoint": f"{registration.address}/xapi/",
+        "endpoint": f"{registration.address}/xapi{'/' if session.choices.slash else ''}",
         "fetch": f"{registration.address}/fetch/{session.code}",
         "actor": json.dumps(registration.learner, ensure_ascii=False, separators=(",", ":")),
         "registration": registration.id,

@@ -86,6 +86,7 @@ def choices_of(fields: Mapping[str, str]) -> Choices:
         mastery_score=score,
         window=fields.get("window", "same"),
         answer=fields.get("answer", "token"),
+        slash="no_slash" not in fields,
     )
 
 

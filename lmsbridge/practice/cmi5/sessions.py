@@ -54,12 +54,13 @@ class Entry:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Choices:
-    """What the person who launches a unit chose."""
+    """What the person who launches a unit chose; some LMSs name their endpoint without a slash at its end."""
 
     mode: str = "Normal"
     mastery_score: Decimal | None = None
     window: str = "same"
     answer: str = "token"
+    slash: bool = True
 
 
 @dataclasses.dataclass(eq=False)
@@ -124,7 +125,8 @@ class Session:
         """Takes a statement that broke nothing, and draws the conclusions."""
         verb = name_of(statement)
         self.statements.append(statement)
-        self.note(verb or statement["verb"]["id"], statement=statement)
+        other = statement["verb"]["id"].rpartition("/")[2]
+        self.note(verb or f"{other} (cmi5 allowed)", statement=statement)
         if verb in {"initialized", "terminated"}:
             self.state = State(verb)
         elif verb:
