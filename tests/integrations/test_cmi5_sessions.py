@@ -1,0 +1,242 @@
+"""Stories as cmi5 sessions: from the launch by a strict LMS to its log, which stays clean."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+
+from integrations import tasks
+from integrations.models import Delivery, Lane, Launch
+from lmsbridge.practice.cmi5.sessions import Registration, Session
+from objectives import clock
+from objectives.models import Result
+from stories import publishing
+from stories.models import Play, Share, Story
+from tests import make
+from tests.cmi5.player import launched, registered
+from tests.cmi5.structure import structure, unit
+from tests.learner import Learner
+from tests.scene import Scene, pump
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+
+PASSED = ["initialized", "progressed", "completed", "passed", "terminated"]
+FAILED = ["initialized", "progressed", "completed", "failed", "terminated"]
+
+
+class Enrolled:
+    """Ann, registered in a course of the practice LMS whose unit is a story."""
+
+    def __init__(self, scene: Scene, story: Story | None = None) -> None:
+        self.scene = scene
+        self.story = story or make.story(scene.organization, objective=scene.objective, pass_mark=50)
+        self.share: Share = make.share(self.story, scene.configuration)
+        address = f"http://testserver/s/{self.share.token()}/"
+        self.registration: Registration = registered(scene.lms, structure(unit(url=address, masteryScore="0.5")))
+
+    def launch(self, **choices: Any) -> Learner:
+        """A session of the unit; the worker has time to ask for it before the learner goes on."""
+        learner = self.arrive(**choices)
+        pump()
+        return learner
+
+    def arrive(self, **choices: Any) -> Learner:
+        """The learner at the cover of a new session, before any worker has looked at it."""
+        session = launched(self.scene.lms, self.registration, **choices)
+        return Learner(self.share).open(**dict(parse_qsl(urlsplit(session.link).query)))
+
+    @property
+    def session(self) -> Session:
+        """The latest session."""
+        return self.registration.sessions[-1]
+
+    def told(self, session: Session | None = None) -> list[str]:
+        """What the LMS took in a session, once all is told; its log has to be clean."""
+        pump()
+        session = session or self.session
+        assert [str(entry.what) for entry in session.violations] == []
+        return verbs(session)
+
+
+def verbs(session: Session) -> list[str]:
+    """What the unit told in a session, in order."""
+    return [one["verb"]["id"].rpartition("/")[2] for one in session.statements]
+
+
+@pytest.fixture
+def enrolled(scene: Scene) -> Enrolled:
+    return Enrolled(scene)
+
+
+def deliveries(state: str) -> list[str]:
+    """What the deliveries in this state tell."""
+    return [one.event or one.kind for one in Delivery.objects.filter(state=state).order_by("pk")]
+
+
+# To the end --------------------------------------------------------------------------------------------------------
+
+
+def test_session__passed__is_told_in_order(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").play_through()
+    assert enrolled.told() == PASSED
+    assert enrolled.registration.is_satisfied
+
+
+def test_session__failed__is_told_as_that(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").play_through("Wait")
+    assert enrolled.told() == FAILED
+    assert not enrolled.registration.is_satisfied
+
+
+def test_session__played_before_the_lms_has_told_about_it__is_told_in_order(enrolled: Enrolled) -> None:
+    enrolled.arrive().press("begin").play_through()
+    assert deliveries("held") == ["result"]
+    assert enrolled.told() == PASSED
+
+
+def test_session__of_a_story_without_questions__is_completed(scene: Scene) -> None:
+    story = make.draft(scene.organization, objective=scene.objective, scenes=2)
+    publishing.publish(story)
+    enrolled = Enrolled(scene, story)
+    enrolled.launch().press("begin").press("next").press("finish", 1)
+    assert enrolled.told() == ["initialized", "progressed", "completed", "terminated"]
+
+
+def test_result__by_the_mastery_score_of_the_lms__is_passed_though_the_story_asks_for_more(
+    enrolled: Enrolled,
+) -> None:
+    enrolled.launch(mastery_score="0").press("begin").play_through("Wait")
+    assert enrolled.told()[-2] == "passed"
+    assert Result.objects.get().success is True
+
+
+# Left, resumed, silent ---------------------------------------------------------------------------------------------
+
+
+def test_session__left_half_way__is_terminated_and_resumed_where_it_was(enrolled: Enrolled) -> None:
+    left = enrolled.launch().press("begin").to_the_question().press("leave", 1)
+    assert left.heading == "Your place is kept"
+    assert enrolled.told() == ["initialized", "progressed", "terminated"]
+
+    back = enrolled.launch().press("begin")
+    assert back.heading == "Your turn"
+    back.choose("Leave").finish()
+    assert enrolled.told() == ["initialized", "completed", "passed", "terminated"]
+    assert Play.objects.count() == 1
+
+
+def test_launch__whose_session_was_left__says_to_open_the_story_in_the_course(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin").press("leave")
+    learner.open(**dict(parse_qsl(urlsplit(enrolled.session.link).query)))
+    assert learner.heading == "Open the story in your course again"
+
+
+def test_session__without_a_sign_of_life__is_ended_as_of_the_last(enrolled: Enrolled) -> None:
+    enrolled.arrive().press("begin")
+    launch, began = Launch.objects.get(), clock.now() - timedelta(hours=1)
+    launch.opened_at, launch.seen_at = began, began + timedelta(minutes=7)
+    launch.events = [{**launch.events[0], "at": began.isoformat()}]
+    launch.save()
+    tasks.sweep()
+    assert enrolled.told()[-1] == "terminated"
+    assert enrolled.session.statements[-1]["result"]["duration"] == "PT7M"
+
+
+def test_session__with_a_sign_of_life__goes_on(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin")
+    Launch.objects.update(seen_at=clock.now() - timedelta(minutes=45))
+    token = learner.hidden("play")
+    assert learner.client.post("/s/play/alive/", {"play": token}).status_code == 204
+    tasks.sweep()
+    assert "terminated" not in enrolled.told()
+
+
+def test_result__after_the_session_was_ended__goes_with_the_next_launch(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin").to_the_question()
+    Launch.objects.update(seen_at=clock.now() - timedelta(minutes=45))
+    tasks.sweep()
+    learner.choose("Leave").finish()
+    assert enrolled.told()[-1] == "terminated"
+    assert deliveries("held") == ["result"]
+
+    enrolled.launch()
+    assert enrolled.told() == ["initialized", "passed", "terminated"]
+
+
+# Launched again ----------------------------------------------------------------------------------------------------
+
+
+def test_session__after_a_pass__tells_of_neither_pass_nor_failure(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").play_through()
+    pump()
+    enrolled.launch().press("begin").play_through("Wait")
+    assert enrolled.told() == ["initialized", "terminated"]
+
+
+def test_session__after_a_failure__may_still_be_passed(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").play_through("Wait")
+    pump()
+    enrolled.launch().press("begin").play_through()
+    assert enrolled.told() == ["initialized", "passed", "terminated"]
+    assert enrolled.registration.is_satisfied
+
+
+def test_session__launched_again_while_it_is_open__goes_on_in_the_later_one(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").to_the_question()
+    earlier = enrolled.session
+    pump()
+    enrolled.launch().press("begin").choose("Leave").finish()
+    assert enrolled.told() == ["initialized", "completed", "passed", "terminated"]
+    assert verbs(earlier) == ["initialized", "progressed"]
+
+
+def test_result__that_the_earlier_session_could_not_tell__is_told_in_the_later_one(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin").to_the_question().choose("Leave")
+    # The LMS is told nothing until the learner has launched again.
+    Lane.objects.filter(launch__isnull=False).update(not_before=clock.now() + timedelta(hours=1))
+    learner.finish()
+    enrolled.launch()
+    assert enrolled.told() == ["initialized", "completed", "passed", "terminated"]
+    assert enrolled.registration.is_satisfied
+    assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered", "expired"}
+
+
+# Browse and review -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["Browse", "Review"])
+def test_session__to_look_only__records_nothing(enrolled: Enrolled, mode: str) -> None:
+    learner = enrolled.launch(mode=mode).press("begin").play_through()
+    assert "nothing is recorded" in learner.page
+    assert enrolled.told() == ["initialized", "terminated"]
+    assert not Result.objects.exists()
+
+
+def test_session__to_look_only__leaves_what_was_begun_as_it_is(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").to_the_question()
+    enrolled.launch(mode="Browse").press("begin").play_through("Wait")
+    pump()
+    assert enrolled.launch().press("begin").heading == "Your turn"
+
+
+def test_session__to_look_only_and_not_known_as_such_before__records_nothing(enrolled: Enrolled) -> None:
+    learner = enrolled.arrive(mode="Browse")
+    pump()
+    learner.press("begin").play_through()
+    assert enrolled.told() == ["initialized", "terminated"]
+
+
+# Where it is no session --------------------------------------------------------------------------------------------
+
+
+def test_launch__whose_lms_has_no_launch_data__is_told_in_plain_xapi(enrolled: Enrolled) -> None:
+    learner = enrolled.arrive()
+    enrolled.session.launch_data.clear()
+    learner.press("begin").play_through()
+    pump()
+    launch = Launch.objects.get()
+    assert (launch.cmi5, bool(launch.cmi5_sentence)) == ("refused", True)
+    assert list(Delivery.objects.values_list("kind", flat=True)) == ["result"]
