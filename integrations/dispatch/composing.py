@@ -51,11 +51,19 @@ def facts_of(
         score_min=result.score_min,
         score_max=result.score_max,
         duration=result.duration,
-        timestamp=result.occurred_at,
+        timestamp=_moment(result, launch),
         launch=None if launch is None else launched(launch),
         external_reference=objective.external_reference,
         profile=participant.profile,
     )
+
+
+def _moment(result: Result, launch: Launch | None) -> datetime:
+    """When it happened; told in a later cmi5 session, it must not be older than that (cmi5 9.3)."""
+    in_later_session = (
+        launch is not None and launch.cmi5 == Launch.Cmi5.OPEN and result.occurred_at < launch.opened_at
+    )
+    return clock.now() if in_later_session else result.occurred_at
 
 
 def launched(launch: Launch) -> Launched:
@@ -71,7 +79,7 @@ def event_facts(launch: Launch, event: Event, delivery_id: uuid.UUID) -> EventFa
         id=delivery_id,
         verb=event.verb,
         launch=launched(launch),
-        timestamp=event.at,
+        timestamp=max(event.at, launch.opened_at),
         duration=event.duration,
         progress=event.progress,
     )
@@ -164,12 +172,17 @@ class Composer:
             for column, value in erased().items():
                 setattr(delivery, column, value)
         else:
-            now = clock.now()
             facts = facts_of(result, delivery.uuid, person, objective, self.launch)
-            # A lane of a launch's own goes by no interval.
-            own_lane = delivery.lane_id != self.configuration.lane.pk
-            self.fill(delivery, facts, now if own_lane else self.due_at(now))
+            self.fill(delivery, facts, self._due(delivery, result))
         return delivery
+
+    def _due(self, delivery: Delivery, result: Result) -> datetime:
+        if self.launch is not None and self.launch.cmi5 == Launch.Cmi5.OPEN:
+            # In a session in the order in which things happened.
+            return min(result.occurred_at, clock.now())
+        # A lane of a launch's own goes by no interval.
+        own_lane = delivery.lane_id != self.configuration.lane.pk
+        return clock.now() if own_lane else self.due_at(clock.now())
 
     def facts_of(self, delivery: Delivery) -> Told:
         """What a delivery tells, by what it is about."""

@@ -24,6 +24,8 @@ from objectives.models import Result
 
 INITIALIZED, PROGRESSED, COMPLETED, TERMINATED = "initialized", "progressed", "completed", "terminated"
 PASSED, FAILED = "passed", "failed"
+# The statements of a session are judged by their times, too (cmi5 9.3).
+AFTERWARDS = timedelta(milliseconds=1)
 # Silent sessions that one sweep ends.
 AT_ONCE = 500
 # Of deliveries in these states the LMS has, or may have, what they tell.
@@ -39,6 +41,9 @@ def happened(launch: Launch, event: Event) -> bool:
         return False
     if event.name in {one.name for one in launch.happened}:
         return False
+    if event.verb == PROGRESSED and COMPLETED in told_before(launch):
+        # Progress is told until completion, once for the enrollment (cmi5 9.5.5.1).
+        return False
     launch.events = [*launch.events, event.as_json()]
     launch.save(update_fields=["events"])
     if launch.cmi5 == Launch.Cmi5.OPEN:
@@ -50,8 +55,10 @@ def end(launch: Launch, how: str, now: datetime) -> None:
     """End the session, as the last that happens in it. ``now`` is the moment of the last sign of life."""
     if launch.ended_at is not None or launch.cmi5 not in {Launch.Cmi5.WANTED, Launch.Cmi5.OPEN}:
         return
+    # Whatever the clocks of several hosts say: after the last that happened.
+    now = max([now, *(one.at + AFTERWARDS for one in launch.happened)])
     if how != Launch.Ending.RELAUNCHED:
-        happened(launch, Event(TERMINATED, now, duration=now - launch.opened_at))
+        happened(launch, Event(TERMINATED, now, duration=max(now - launch.opened_at, timedelta())))
     launch.ended_at, launch.ending = now, how
     launch.save(update_fields=["ended_at", "ending"])
 
@@ -175,6 +182,8 @@ def opened(launch: Launch) -> None:
     events = [one for one in launch.happened if one.name != COMPLETED or may_tell(COMPLETED, before)]
     if not launch.records_results:
         events = [one for one in events if one.verb in {INITIALIZED, TERMINATED}]
+    if COMPLETED in before:
+        events = [one for one in events if one.verb != PROGRESSED]
     tell(launch, events)
     if launch.result is not None and not tells(launch, launch.result):
         own = Delivery.objects.held().filter(launch=launch, result=launch.result)

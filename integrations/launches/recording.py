@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import transaction
 
 from integrations.dispatch import sessions
@@ -12,9 +10,6 @@ from integrations.models import Lane, Launch
 from integrations.models.launch import Event
 from objectives import clock
 from objectives.models import Participant, Result
-
-# What ends a session comes after what it ends with (cmi5 9.3).
-AFTERWARDS = timedelta(milliseconds=1)
 
 
 def record(launch: Launch | None, result: Result) -> Result:
@@ -34,7 +29,7 @@ def record(launch: Launch | None, result: Result) -> Result:
         own = Launch.objects.select_for_update(of=("self",)).select_related("configuration").get(pk=launch.pk)
         if own.result is None:
             Result.objects.record([result], first=lambda saved: _finish(own, saved[0]))
-            sessions.end(own, Launch.Ending.FINISHED, result.occurred_at + AFTERWARDS)
+            sessions.end(own, Launch.Ending.FINISHED, result.occurred_at + sessions.AFTERWARDS)
             nudge(own)
         launch.result, launch.finished_at = own.result, own.finished_at
         return own.result or result
@@ -44,4 +39,5 @@ def _finish(launch: Launch, result: Result) -> None:
     launch.result, launch.finished_at = result, clock.now()
     launch.save(update_fields=["result", "finished_at"])
     if sessions.completes(launch, result):
-        sessions.happened(launch, Event(sessions.COMPLETED, result.occurred_at, duration=result.duration))
+        moment = result.occurred_at - sessions.AFTERWARDS
+        sessions.happened(launch, Event(sessions.COMPLETED, moment, duration=result.duration))

@@ -141,9 +141,10 @@ def result(facts: Facts, launch: Launched) -> dict[str, Any]:
         told = {"completion": True, **told}
     else:
         scaled = _scaled(facts)
-        success, mastery = facts.success, session.launch_data.get("masteryScore")
-        if mastery is not None and scaled is not None:
-            success, extensions = scaled >= Decimal(str(mastery)), {MASTERY_SCORE: mastery}
+        success, given = facts.success, session.launch_data.get("masteryScore")
+        if given is not None and scaled is not None:
+            mastery = Decimal(str(given))
+            success, extensions = scaled >= mastery, {MASTERY_SCORE: number(mastery)}
         verb = "passed" if success else "failed"
         told = {**_score(facts, scaled), "success": success, **told}
     found = _statement(facts, verb, launch, [CATEGORY, MOVE_ON], told)
