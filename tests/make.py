@@ -15,11 +15,13 @@ from integrations.models import (
     CatalogueItem,
     Contact,
     Delivery,
+    Difference,
     Incident,
     Launch,
     LMSConfiguration,
     Mail,
     RemoteContent,
+    RemoteProgress,
     RemoteUser,
 )
 from objectives.models import Assignment, Job, Membership, Objective, Organization, Participant, Result
@@ -151,6 +153,20 @@ def remote_user(of: LMSConfiguration, participant: Participant, remote_id: str =
     """Who the participant is in the LMS."""
     return RemoteUser.objects.create(
         organization=of.organization, configuration=of, participant=participant, remote_id=remote_id
+    )
+
+
+def remote_progress(of: RemoteContent, learner: str = "ann@example.com", **values: Any) -> RemoteProgress:
+    """How far somebody was with the content when the LMS was last asked."""
+    return RemoteProgress.objects.create(
+        organization=of.organization, content=of, learner=learner, **{"status": "started"} | values
+    )
+
+
+def difference(of: Delivery, found: str = "absent") -> Difference:
+    """The LMS did not have what was delivered when they were last compared."""
+    return Difference.objects.create(
+        organization=of.organization, configuration=of.configuration, delivery=of, found=found
     )
 
 

@@ -348,6 +348,10 @@ class Connector(abc.ABC):
         """Whether LMSs of this type can do this."""
         return ability in self.abilities
 
+    def lacks(self, learned: Mapping[str, Any]) -> frozenset[Ability]:
+        """Which of its type's abilities an LMS turned out not to have, by what is remembered of it."""
+        return frozenset(one for one in self.abilities if learned.get(one.value) is False)
+
     @abc.abstractmethod
     def can_send(self, connection: Connection) -> Held | None:
         """Why plain results cannot be sent over this connection at all, or ``None`` if they can."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from integrations.models.configuration import Attachment, LMSConfiguration
-from integrations.models.delivery import Attempt, Delivery
+from integrations.models.configuration import Attachment, LMSConfiguration, attachments_changed
+from integrations.models.delivery import Attempt, Delivery, Difference
 from integrations.models.incident import Contact, Incident, LastRun, Mail
 from integrations.models.lane import Lane
 from integrations.models.launch import Launch
-from integrations.models.remote import CatalogueItem, RemoteContent, RemoteUser
+from integrations.models.remote import CatalogueItem, RemoteContent, RemoteProgress, RemoteUser
 
 __all__ = [
     "Attachment",
@@ -15,6 +15,7 @@ __all__ = [
     "CatalogueItem",
     "Contact",
     "Delivery",
+    "Difference",
     "Incident",
     "LMSConfiguration",
     "Lane",
@@ -22,5 +23,7 @@ __all__ = [
     "Launch",
     "Mail",
     "RemoteContent",
+    "RemoteProgress",
     "RemoteUser",
+    "attachments_changed",
 ]

@@ -11,13 +11,17 @@ from typing import Any, Self
 
 from django.core.validators import MinValueValidator
 from django.db import models, transaction
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
 from integrations.connectors import get_connector, http, kinds
-from integrations.connectors.base import Connection, Connector, Secret
+from integrations.connectors.base import Ability, Connection, Connector, Secret
 from objectives import clock, secrets
 from objectives.models import Objective, Organization
 from objectives.scoping import TenantModel, TenantQuerySet
+
+# Sent inside the transaction in which a ``configuration`` was attached to these ``objectives``, or detached.
+attachments_changed = Signal()
 
 
 class LMSConfigurationQuerySet(TenantQuerySet):
@@ -177,6 +181,15 @@ class LMSConfiguration(TenantModel):
         """The connector of this configuration's type."""
         return get_connector(self.type)
 
+    def can(self, ability: Ability) -> bool:
+        """Whether LMSs of this type can do this, and this one has not shown that it cannot."""
+        return self.connector.can(ability) and ability not in self.connector.lacks(self.lane.learned)
+
+    @property
+    def keeps_catalogue(self) -> bool:
+        """Whether what is attached is brought into the LMS's catalogue by itself."""
+        return self.syncs_content and self.connector.can(Ability.CONTENT)
+
     @property
     def interval(self) -> timedelta:
         """The time between two batches: this configuration's own, or the plan's; zero is at once."""
@@ -332,20 +345,21 @@ class AttachmentQuerySet(TenantQuerySet):
         own = objectives.filter(organization_id=configuration.organization_id)
         total, possible = objectives.count(), own.count()
         missing = list(own.exclude(attachments__configuration=configuration))
-        self.bulk_create(
-            [
-                Attachment(organization_id=one.organization_id, configuration=configuration, objective=one)
-                for one in missing
-            ],
-            batch_size=500,
-            ignore_conflicts=True,
-        )
+        rows = [
+            Attachment(organization_id=one.organization_id, configuration=configuration, objective=one)
+            for one in missing
+        ]
+        with transaction.atomic():
+            self.bulk_create(rows, batch_size=500, ignore_conflicts=True)
+            attachments_changed.send(Attachment, configuration=configuration, objectives=missing)
         return Attached(attached=missing, already=possible - len(missing), skipped=total - possible)
 
     def detach(self, configuration: LMSConfiguration, objectives: TenantQuerySet) -> list[Objective]:
         """Detach ``configuration`` from ``objectives``; those that had it. Deliveries made before stay."""
         having = list(objectives.filter(attachments__configuration=configuration))
-        self.filter(configuration=configuration, objective__in=objectives).delete()
+        with transaction.atomic():
+            self.filter(configuration=configuration, objective__in=having).delete()
+            attachments_changed.send(Attachment, configuration=configuration, objectives=having)
         return having
 
 
@@ -381,4 +395,12 @@ class Attachment(TenantModel):
         if not self.organization_id:
             self.organization_id = self.configuration.organization_id
         self.check_organization()
-        super().save(*args, **kwargs)
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            attachments_changed.send(Attachment, configuration=self.configuration, objectives=[self.objective])
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            gone = super().delete(*args, **kwargs)
+            attachments_changed.send(Attachment, configuration=self.configuration, objectives=[self.objective])
+        return gone

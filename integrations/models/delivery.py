@@ -382,3 +382,31 @@ class Attempt(TenantModel):
     def delivery_pks(self) -> list[int]:
         """The ids of the deliveries in this exchange."""
         return self.split_ids(self.delivery_ids)
+
+
+class Difference(TenantModel):
+    """A delivery of which the LMS says something else than we do, since they were last compared."""
+
+    class Found(models.TextChoices):
+        ABSENT = "absent", _("Not there")
+        DIFFERENT = "different", _("Different there")
+        FORBIDDEN = "forbidden", _("The LMS does not tell")
+
+    configuration = models.ForeignKey(
+        LMSConfiguration, on_delete=models.CASCADE, related_name="differences", verbose_name=_("LMS configuration")
+    )
+    delivery = models.OneToOneField(
+        Delivery, on_delete=models.CASCADE, related_name="difference", verbose_name=_("delivery")
+    )
+    found = models.CharField(_("found"), max_length=10, choices=Found)
+    seen_at = models.DateTimeField(_("compared"), default=clock.now)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("difference")
+        verbose_name_plural = _("differences")
+
+    def __str__(self) -> str:
+        return _("Difference %(id)s") % {"id": self.pk}

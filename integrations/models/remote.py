@@ -38,6 +38,11 @@ class RemoteContent(TenantModel):
         editable=False,
         help_text=_("What the LMS is to have: title, description, language, address."),
     )
+    offer = models.JSONField(
+        default=dict,
+        editable=False,
+        help_text=_("What a shared story adds to what is wanted: its title, address, length and cover."),
+    )
     synced_at = models.DateTimeField(_("last synced"), null=True, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     drift = models.TextField(
@@ -63,6 +68,11 @@ class RemoteContent(TenantModel):
 
     def __str__(self) -> str:
         return self.external_reference
+
+    @property
+    def title(self) -> str:
+        """What it is to be called there."""
+        return str(self.wanted.get("title", ""))
 
     def as_item(self) -> RemoteItem:
         """For connectors."""
@@ -121,3 +131,36 @@ class CatalogueItem(TenantModel):
 
     def __str__(self) -> str:
         return self.name or self.remote_id
+
+
+class RemoteProgress(TenantModel):
+    """How far somebody was with something in an LMS when that was last asked."""
+
+    class Status(models.TextChoices):
+        NONE = "none", _("Not assigned")
+        NOT_STARTED = "not_started", _("Not started")
+        STARTED = "started", _("Started")
+        COMPLETED = "completed", _("Completed")
+        PASSED = "passed", _("Passed")
+        FAILED = "failed", _("Failed")
+        UNKNOWN = "unknown", _("Unknown")
+
+    content = models.ForeignKey(
+        RemoteContent, on_delete=models.CASCADE, related_name="progress", verbose_name=_("content")
+    )
+    learner = models.TextField(_("learner"), help_text=_("The e-mail address, or else the id in the LMS."))
+    status = models.CharField(_("status"), max_length=12, choices=Status)
+    score = models.DecimalField(_("score in percent"), max_digits=9, decimal_places=4, null=True)
+    completed_at = models.DateTimeField(_("completed"), null=True)
+    read_at = models.DateTimeField(_("read"), default=clock.now)
+
+    objects = TenantQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["learner", "id"]
+        verbose_name = _("progress in an LMS")
+        verbose_name_plural = _("progress in LMSs")
+
+    def __str__(self) -> str:
+        # Opaque: the admin's log keeps this text after a learner was erased.
+        return _("Progress %(id)s") % {"id": self.pk}

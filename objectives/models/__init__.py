@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from objectives.models.assignment import Assignment
+from objectives.models.assignment import Assignment, assignments_changed
 from objectives.models.job import Job
 from objectives.models.objective import Objective
 from objectives.models.organization import Membership, Organization, default_plan
@@ -18,6 +18,7 @@ __all__ = [
     "Participant",
     "Result",
     "ResultQuerySet",
+    "assignments_changed",
     "default_plan",
     "outcome_of",
     "participant_erased",
