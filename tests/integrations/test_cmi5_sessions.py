@@ -11,6 +11,7 @@ import pytest
 from integrations import tasks
 from integrations.models import Delivery, Lane, Launch
 from lmsbridge.practice.cmi5.sessions import Registration, Session
+from lmsbridge.practice.faults import Fault
 from objectives import clock
 from objectives.models import Result
 from stories import publishing
@@ -23,6 +24,7 @@ from tests.scene import Scene, pump
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
+ELSEWHERE = ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "data:text/html,x"]
 PASSED = ["initialized", "progressed", "completed", "passed", "terminated"]
 FAILED = ["initialized", "progressed", "completed", "failed", "terminated"]
 
@@ -240,3 +242,93 @@ def test_launch__whose_lms_has_no_launch_data__is_told_in_plain_xapi(enrolled: E
     launch = Launch.objects.get()
     assert (launch.cmi5, bool(launch.cmi5_sentence)) == ("refused", True)
     assert list(Delivery.objects.values_list("kind", flat=True)) == ["result"]
+
+
+# What may go wrong -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.catalogue("R51")
+@pytest.mark.parametrize("fault", ["store_then_reset", "500"])
+def test_session__whose_answers_are_lost__is_told_once(enrolled: Enrolled, fault: str) -> None:
+    learner = enrolled.launch().press("begin").to_the_question().choose("Wait")
+    pump()
+    lost = Fault(fault, stores=True)
+    enrolled.scene.lms.script([lost, lost, lost])
+    learner.finish()
+    for _turn in range(6):
+        pump()
+        enrolled.scene.wait_is_over()
+    assert enrolled.told() == FAILED
+
+
+def test_session__whose_token_is_dead__waits_for_the_learner_to_launch_again(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin").to_the_question().choose("Leave")
+    pump()
+    # Somebody else launched the same enrollment: the LMS gives this session up.
+    launched(enrolled.scene.lms, enrolled.registration)
+    learner.finish()
+    pump()
+    assert set(deliveries("held")) == {"completed", "result", "terminated"}
+    assert Launch.objects.get().token == "expired"
+
+    enrolled.launch()
+    assert enrolled.told() == ["initialized", "completed", "passed", "terminated"]
+    assert "held" not in Delivery.objects.values_list("state", flat=True)
+
+
+def test_session__whose_lms_is_down_as_it_opens__is_one_later(enrolled: Enrolled) -> None:
+    learner = enrolled.arrive()
+    enrolled.scene.lms.script(["ok", "503", "503"])
+    pump()
+    assert Launch.objects.get().cmi5 == "wanted"
+    learner.press("begin").play_through()
+    Lane.objects.update(not_before=None)
+    pump()
+    Lane.objects.update(not_before=None)
+    assert enrolled.told() == PASSED
+
+
+# The way back ------------------------------------------------------------------------------------------------------
+
+
+def test_end__has_the_way_back_that_the_lms_gave(enrolled: Enrolled) -> None:
+    learner = enrolled.launch().press("begin").play_through()
+    back = enrolled.session.launch_data["returnURL"]
+    assert f'href="{back}"' in learner.page
+    assert f"This leads to {urlsplit(back).netloc}." in learner.page
+
+
+@pytest.mark.catalogue("S19")
+@pytest.mark.parametrize(
+    "url", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "data:text/html,x"]
+)
+def test_end__has_no_way_back_to_anywhere_else(enrolled: Enrolled, url: str) -> None:
+    learner = enrolled.arrive()
+    enrolled.session.launch_data["returnURL"] = url
+    pump()
+    learner.press("begin").play_through()
+    assert "Back to your course" not in learner.page
+    assert "evil" not in learner.page
+
+
+# What the learner prefers ------------------------------------------------------------------------------------------
+
+
+def test_pages__speak_the_language_that_the_learner_prefers(enrolled: Enrolled) -> None:
+    prefer(enrolled, language="xx,fr-CA,de")
+    assert 'lang="fr"' in enrolled.launch().press("begin").page
+
+
+def test_video__of_who_prefers_no_sound__says_that_it_has_some(enrolled: Enrolled) -> None:
+    scene = enrolled.story.scenes.get(position=0)
+    scene.video_url = "https://videos.example.com/fire.mp4"
+    scene.save()
+    publishing.publish(enrolled.story)
+    prefer(enrolled, audio="off")
+    assert "would rather do without" in enrolled.launch().press("begin").page
+
+
+def prefer(enrolled: Enrolled, **preferences: str) -> None:
+    """Let the learner have these preferences in the LMS."""
+    courses = enrolled.scene.lms.store("default").courses
+    courses.prefer(enrolled.registration.learner, **preferences)
