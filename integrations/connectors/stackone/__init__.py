@@ -28,6 +28,7 @@ from integrations.connectors.base import (
     Person,
     Progress,
     ReadBack,
+    RemoteAccount,
     RemoteUser,
     ServerError,
     TooLarge,
@@ -79,7 +80,10 @@ class StackOneConnector(Connector):
             knows_users = _is_there(calls.get("users", params={"page_size": "1"}))
         except (ServerError, TooLarge) as error:
             return Check(False, error.sentence, error.answer)
-        connection.memory.learned[people.USERS] = knows_users
+        learned = connection.memory.learned
+        # Whoever checks has perhaps changed something there: what was not supported is tried again.
+        learned |= {one.value: True for one in self.abilities if learned.get(one.value) is False}
+        learned[people.USERS] = knows_users
         return Check(True, _reached(calls, knows_users=knows_users), first.answer)
 
     # Results -------------------------------------------------------------------------------------------------------
@@ -140,6 +144,10 @@ class StackOneConnector(Connector):
         """By e-mail address; where StackOne knows no users, by the id in the profile or the participant id."""
         learner = person.profile.get(str(connection.options.get("learner_field", "")), "")
         return people.find(Calls(door, connection), person.participant_id, learner)
+
+    def users(self, door: http.Door, connection: Connection) -> Sequence[RemoteAccount]:
+        """Page by page, as far as ``Calls.rows`` goes. Raises ``Unsupported`` where StackOne knows no users."""
+        return list(people.everybody(Calls(door, connection)))
 
     def compose_assignment(self, facts: AssignmentFacts, connection: Connection) -> bytes:
         """An assignment; one that was made cannot be taken back."""

@@ -10,6 +10,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from integrations.connectors.base import (
+    Ability,
     CatalogueEntry,
     Exchange,
     Item,
@@ -95,7 +96,11 @@ def _batched(calls: Calls, item: Item, body: Body, errors: Any) -> ItemResult:
 
 def catalogue(calls: Calls, within: float = math.inf) -> Iterator[CatalogueEntry]:
     """All contents, as the LMS has them; also those that are switched off. Raises as ``Calls.rows``."""
-    return map(_entry, calls.rows("content", within=within))
+    try:
+        yield from map(_entry, calls.rows("content", within=within))
+    except Unsupported:
+        calls.memory.learned[Ability.CATALOGUE.value] = False
+        raise
 
 
 def _entry(row: Mapping[str, Any]) -> CatalogueEntry:

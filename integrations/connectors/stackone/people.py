@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
-from integrations.connectors.base import Held, RemoteUser, ServerError, Unsupported
+from integrations.connectors.base import Ability, Held, RemoteAccount, RemoteUser, ServerError, Unsupported
 from integrations.connectors.stackone.answers import NotThere, text
 from integrations.connectors.stackone.bodies import Told
 from integrations.connectors.stackone.calls import PAGE_SIZE, WALK_SECONDS, Calls, Endless
@@ -16,7 +16,7 @@ from integrations.connectors.stackone.calls import PAGE_SIZE, WALK_SECONDS, Call
 T = TypeVar("T")
 
 # What this LMS showed, by its name in ``Memory.learned``.
-USERS = "users"
+USERS = Ability.USERS.value
 EMAIL_FILTER = "email_filter"
 # Everybody's ids by e-mail address, in ``Memory.scratch``.
 _INDEX = "stackone.users"
@@ -68,7 +68,7 @@ def find(calls: Calls, participant_id: str, learner: str = "") -> RemoteUser:
         calls.memory.learned[USERS] = False
         return _by_own_id(calls, participant_id, learner)
     calls.memory.learned[USERS] = True
-    found = _judged(ids) if ids or _everybody(calls)[1] else _too_many()
+    found = _judged(ids) if ids or _index_of_all(calls)[1] else _too_many()
     calls.memory.users[participant_id] = found.remote_id or None
     return found
 
@@ -131,14 +131,14 @@ def _by_filter(calls: Calls, email: str) -> set[str]:
 
 def _by_walk(calls: Calls, email: str) -> set[str]:
     """Whose address it is among everybody; all users are read once in a turn with the LMS."""
-    ids = _everybody(calls)[0].get(_folded(email), set())
+    ids = _index_of_all(calls)[0].get(_folded(email), set())
     if ids:
         # The filter did not let them through.
         calls.memory.learned[EMAIL_FILTER] = False
     return set(ids)
 
 
-def _everybody(calls: Calls) -> tuple[Mapping[str, set[str]], bool]:
+def _index_of_all(calls: Calls) -> tuple[Mapping[str, set[str]], bool]:
     """Ids by e-mail address, and whether these are really all."""
     scratch = calls.memory.scratch
     if _INDEX not in scratch:
@@ -152,6 +152,19 @@ def _everybody(calls: Calls) -> tuple[Mapping[str, set[str]], bool]:
         scratch[_INDEX] = dict(index), is_whole
     found: tuple[Mapping[str, set[str]], bool] = scratch[_INDEX]
     return found
+
+
+def everybody(calls: Calls) -> Iterator[RemoteAccount]:
+    """All users who have an id and an e-mail address. Raises as ``Calls.rows``."""
+    try:
+        found = (
+            RemoteAccount(text(row, "id", "remote_id"), text(row, "email"), text(row, "name"))
+            for row in calls.rows("users")
+        )
+        yield from (one for one in found if one.remote_id and one.email)
+    except Unsupported:
+        calls.memory.learned[USERS] = False
+        raise
 
 
 def _ids(rows: Iterable[Mapping[str, Any]]) -> set[str]:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 from integrations.connectors import http
 from integrations.connectors.base import (
+    Ability,
     Exchange,
     Held,
     Item,
@@ -21,9 +22,6 @@ from integrations.connectors.stackone.answers import Conflict, ItemError, NotThe
 from integrations.connectors.stackone.bodies import Body, Told, thaw, with_id
 from integrations.connectors.stackone.calls import Calls
 from integrations.connectors.stackone.options import ASSIGN_FIRST
-
-# What this LMS showed it cannot do, by its name in ``Memory.learned``.
-ASSIGNMENTS = "assignments"
 
 
 def send(calls: Calls, item: Item) -> Exchange:
@@ -85,6 +83,7 @@ def _has_completion(calls: Calls, user: str, told: Told, remote_id: str) -> bool
     try:
         return records.find_completion(calls, user, told, remote_id) is ReadBack.SAME
     except Unsupported as problem:
+        calls.memory.learned[Ability.READ_BACK.value] = False
         raise _cannot_tell(problem) from None
 
 
@@ -99,14 +98,14 @@ def _cannot_tell(problem: Unsupported) -> Held:
 
 def _assign_first(calls: Calls, told: Told, user: str, remote_id: str) -> None:
     """Assign the content where it is not assigned. What is not certain then, the completion shows."""
-    if calls.memory.learned.get(ASSIGNMENTS) is False:
+    if calls.memory.learned.get(Ability.ASSIGNMENTS.value) is False:
         return
     wanted = Told({"learning_object_external_reference": told.reference})
     try:
         if not records.has_assignment(calls, user, wanted, remote_id):
             answers.written(calls.send("POST", "users", user, "assignments", body=with_id(wanted.body, remote_id)))
     except Unsupported:
-        calls.memory.learned[ASSIGNMENTS] = False
+        calls.memory.learned[Ability.ASSIGNMENTS.value] = False
     except NotThere:
         raise
     except ItemError:
@@ -126,6 +125,9 @@ def _assign(calls: Calls, item: Item, told: Told, user: str) -> Exchange:
     except Conflict as conflict:
         is_there = any(records.assignments(calls, user, told.reference, remote_id))
         return _settle(item, conflict, is_there=is_there)
+    except Unsupported:
+        calls.memory.learned[Ability.ASSIGNMENTS.value] = False
+        raise
 
 
 def _has_assignment(calls: Calls, item: Item, told: Told, user: str, remote_id: str) -> bool:

@@ -37,7 +37,7 @@ METHODS: Mapping[Ability, tuple[str, ...]] = {
     Ability.CREATOR: ("creator_link",),
     Ability.DOWNLOADS: ("download",),
     Ability.ASSIGNMENTS: ("compose_assignment", "send_assignments"),
-    Ability.USERS: ("find_user",),
+    Ability.USERS: ("find_user", "users"),
     Ability.NEW_USERS: ("create_user", "update_user"),
     Ability.PROGRESS: ("read_progress",),
 }
@@ -284,6 +284,10 @@ class PeopleContract(ConnectorContract):
     def test_find_user__who_is_not_there__says_what_to_do(self, stage: Stage) -> None:
         found = stage.connector.find_user(stage.door, stage.connection(), Person("nobody@example.com", ""))
         assert (found.remote_id, found.reason, bool(found.sentence)) == ("", "unknown_user", True)
+
+    def test_users__of_the_lms__are_listed(self, stage: Stage) -> None:
+        found = stage.connector.users(stage.door, stage.connection())
+        assert [one.email for one in found if one.remote_id] == [ANN]
 
     @pytest.mark.catalogue("R18")
     def test_result__of_somebody_whose_remembered_id_is_stale__finds_the_new_one(self, stage: Stage) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Outcome, Person, ReadBack, ServerError
+from integrations.connectors.base import Outcome, Person, ReadBack, RemoteAccount, ServerError, Unsupported
 from integrations.connectors.http import Door
 from integrations.connectors.stackone.calls import MOST_PAGES
 from lmsbridge.practice.faults import Fault
@@ -244,6 +244,28 @@ def test_check__learns_whether_there_are_users(stage: StackOneStage, users: str,
     assert found.ok
     assert stage.memory.learned["users"] is known
     assert ("participant ids" in found.sentence) is not known
+
+
+def test_check__of_an_lms_that_could_not_do_something__lets_it_be_tried_again(stage: StackOneStage) -> None:
+    stage.account.switches.switch(assignments="not_supported")
+    [result] = stage.send(stage.assignment()).results
+    assert (result.outcome, result.reason) == (Outcome.HELD, "unsupported")
+    assert stage.memory.learned["assignments"] is False
+    STACKONE.check(stage.door, stage.connection())
+    assert stage.memory.learned["assignments"] is True
+
+
+def test_users__of_the_lms__are_listed(stage: StackOneStage) -> None:
+    stage.account.add_user("bob@example.com", "u2", name="Bob")
+    found = STACKONE.users(stage.door, stage.connection())
+    assert found == [RemoteAccount("u1", ANN), RemoteAccount("u2", "bob@example.com", "Bob")]
+
+
+def test_users__where_stackone_knows_none__are_not_supported(stage: StackOneStage) -> None:
+    stage.account.switches.switch(users="unknown")
+    with pytest.raises(Unsupported):
+        STACKONE.users(stage.door, stage.connection())
+    assert stage.memory.learned["users"] is False
 
 
 def test_progress__tells_the_latest_of_each_learner(practice_lms: PracticeLMS) -> None:
