@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from lmsbridge.practice.cmi5.course import BadCourse, decimal_of, read
+from lmsbridge.practice.cmi5.course import LARGEST, BadCourse, decimal_of, read
 from tests.cmi5.structure import COURSE, UNIT, URL, block, structure, text, unit, zipped
 
 
@@ -45,6 +45,10 @@ def test_blocks__hold_units_at_any_depth() -> None:
 
 def test_zip__is_read_as_what_it_holds() -> None:
     assert read(zipped(structure())) == read(structure())
+
+
+def test_zip__that_unpacks_to_too_much__is_refused() -> None:
+    assert "too large" in refusal(zipped(b" " * (LARGEST + 1)))
 
 
 def test_vendors_extensions__are_passed_over() -> None:

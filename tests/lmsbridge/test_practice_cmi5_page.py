@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from lmsbridge.practice.cmi5.course import LARGEST
 from lmsbridge.practice.faults import Fault
 from tests.cmi5.player import Player
 from tests.cmi5.structure import COURSE, UNIT, structure, unit, zipped
@@ -85,6 +86,12 @@ def test_import__of_an_address_without_an_answer(practice_lms: PracticeLMS, url:
 
 def test_import__of_an_address_with_another_status(practice_lms: PracticeLMS) -> None:
     assert "answers 404" in upload(practice_lms, url=f"{practice_lms.address}/nothing").text
+
+
+def test_import__of_too_much(practice_lms: PracticeLMS) -> None:
+    assert "has more than" in upload(practice_lms, b" " * LARGEST).text
+    practice_lms.store("other").fail(Fault("answer", status=200, body=b" " * (LARGEST + 1)))
+    assert "has more than" in upload(practice_lms, url=f"{practice_lms.url('other')}statements").text
 
 
 def test_import__of_nothing(practice_lms: PracticeLMS) -> None:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from lmsbridge.practice.cmi5 import courses as memory
 from lmsbridge.practice.cmi5 import report
 from tests.cmi5.player import CATEGORIES, LEARNER, Player, launched, registered, verbs, violated
 from tests.cmi5.structure import COURSE, UNIT, URL, block, structure, unit
@@ -132,6 +133,49 @@ def test_preferences__of_nobody_yet__can_be_made(practice_lms: PracticeLMS) -> N
     assert made.status == 204
 
 
+@pytest.mark.parametrize(
+    ("resource", "method", "status"),
+    [
+        ("activities/state?stateId=LMS.LaunchData&color=red", "GET", 400),
+        ("activities/state?stateId=bookmark", "GET", 400),
+        ("agents/profile?profileId=cmi5LearnerPreferences&color=red", "GET", 400),
+        ("agents/profile?profileId=notes", "GET", 400),
+        ("agents/profile?profileId=cmi5LearnerPreferences&agent=%7B", "GET", 403),
+    ],
+)
+def test_documents__asked_for_as_they_must_not_be(
+    practice_lms: PracticeLMS, resource: str, method: str, status: int
+) -> None:
+    session = launched(practice_lms, registered(practice_lms))
+    player = Player(session.link)
+    player.fetch()
+    assert player.ask(resource, method).status == status
+    assert len(violated(session)) == 1
+
+
+def test_documents__asked_for_without_a_version__are_not_given(practice_lms: PracticeLMS) -> None:
+    session = launched(practice_lms, registered(practice_lms))
+    player = Player(session.link).start()
+    headers = {"X-Experience-API-Version": ""}
+    asked = [
+        player.ask(one, "GET", None, **headers).status for one in ("activities/state", "agents/profile", "statements")
+    ]
+    assert (asked, violated(session)) == ([400] * 3, ["xapi-request"] * 3)
+
+
+def test_preferences__are_not_posted(practice_lms: PracticeLMS) -> None:
+    session = launched(practice_lms, registered(practice_lms))
+    assert Player(session.link).start().preferences("DELETE").status == 405
+    assert violated(session) == ["xapi-request"]
+
+
+def test_about__answers_in_a_session_too(practice_lms: PracticeLMS) -> None:
+    session = launched(practice_lms, registered(practice_lms))
+    player = Player(session.link)
+    player.fetch()
+    assert (player.ask("about").status, violated(session)) == (200, [])
+
+
 # What the LMS concludes
 
 
@@ -235,6 +279,17 @@ def test_put__stores_a_statement_like_post(practice_lms: PracticeLMS) -> None:
     body = json.dumps(statement, separators=(",", ":")).encode()
     assert player.ask(f"statements?statementId={id}", "PUT", body).status == 204
     assert (session.statements[0]["id"], violated(session)) == (id, [])
+
+
+def test_courses__beyond_a_number__are_dropped_the_oldest_first(
+    practice_lms: PracticeLMS, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "MOST_COURSES", 1)
+    monkeypatch.setattr(memory, "MOST_REGISTRATIONS", 1)
+    session = launched(practice_lms, registered(practice_lms))
+    registered(practice_lms, structure(unit(f"{COURSE}/other"), id=f"{COURSE}/2"))
+    courses = practice_lms.store().courses
+    assert (list(courses.courses), courses.session(session.code)) == ([f"{COURSE}/2"], None)
 
 
 def test_store__told_to_forget__keeps_its_courses(practice_lms: PracticeLMS) -> None:
