@@ -38,6 +38,16 @@
     source.before(button, said);
   };
 
+  // What Django's look-up fields put in place of a select is named by what was chosen alone, so at first by nothing.
+  const nameByLabel = (select) => {
+    const [label] = select.labels;
+    const field = select.parentElement.querySelector("[role=combobox]");
+    if (!label || !field) return;
+    label.id ||= `${select.id}_label`;
+    field.setAttribute("aria-labelledby", `${label.id} ${field.getAttribute("aria-labelledby")}`);
+  };
+
+  addEventListener("load", () => document.querySelectorAll("select.admin-autocomplete").forEach(nameByLabel));
   document.addEventListener("DOMContentLoaded", () => {
     if (navigator.clipboard) document.querySelectorAll("pre.content, pre.answer, code.share-link").forEach(offerCopy);
   });
