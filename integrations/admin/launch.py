@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 
 from integrations import dispatch, launches
 from integrations.admin.asking import Question, ask_why
+from integrations.admin.cmi5 import session_page, what_it_was
 from integrations.admin.delivery import ConfigurationFilter, mark_under_way
 from integrations.admin.display import attempt_badge, badge, delivery_badge, moment
 from integrations.models import Attempt, Delivery, Launch, LMSConfiguration
@@ -165,7 +166,9 @@ class LaunchAdmin(TenantModelAdmin):
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def _page(self, request: HttpRequest, obj: Launch) -> dict[str, Any]:
-        deliveries = list(Delivery.objects.filter(launch=obj).select_related("configuration", "lane"))
+        deliveries = list(
+            Delivery.objects.filter(launch=obj).select_related("configuration", "lane", "last_attempt").order_by("pk")
+        )
         mark_under_way(deliveries)
         attempts = list(Attempt.objects.filter(lane__launch=obj).order_by("-id")[: SHOWN + 1])
         undecided = _undecided(Launch.objects.filter(pk=obj.pk)) if self.has_approve_permission(request, obj) else []
@@ -177,8 +180,14 @@ class LaunchAdmin(TenantModelAdmin):
             "opened": moment(obj.opened_at),
             "seen": moment(obj.seen_at),
             "finished": moment(obj.finished_at),
-            "deliveries": [(one, delivery_badge(one, under_way=one.is_under_way)) for one in deliveries],
-            "attempts": [(one, attempt_badge(one), moment(one.opened_at)) for one in attempts[:SHOWN]],
+            "deliveries": [
+                (one, delivery_badge(one, under_way=one.is_under_way)) for one in deliveries if not one.event
+            ],
+            "attempts": [
+                (one, attempt_badge(one), moment(one.opened_at), what_it_was(one, deliveries))
+                for one in attempts[:SHOWN]
+            ],
+            **session_page(obj, deliveries),
             "undecided": [(origin, _servers_page(obj, origin)) for _configuration, origin in undecided],
         }
 

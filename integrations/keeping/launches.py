@@ -36,7 +36,8 @@ def forget_launches_of(person: Participant) -> int:
 
 def _forget(launches: LaunchQuerySet, **more: Any) -> int:
     _forget_tokens(launches)
-    return launches.update(actor={}, registration="", session_id="", dropped_at=clock.now(), **more)
+    dropped = {"actor": {}, "given_actor": {}, "session": {}, "registration": "", "session_id": ""}
+    return launches.update(**dropped, dropped_at=clock.now(), **more)
 
 
 def _forget_tokens(launches: LaunchQuerySet) -> int:

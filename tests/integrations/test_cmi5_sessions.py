@@ -7,13 +7,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from django.test import Client
 
-from integrations import tasks
+from integrations import keeping, tasks
 from integrations.models import Delivery, Lane, Launch
 from lmsbridge.practice.cmi5.sessions import Registration, Session
 from lmsbridge.practice.faults import Fault
 from objectives import clock
-from objectives.models import Result
+from objectives.models import Membership, Result
 from stories import publishing
 from stories.models import Play, Share, Story
 from tests import make
@@ -332,3 +333,38 @@ def prefer(enrolled: Enrolled, **preferences: str) -> None:
     """Let the learner have these preferences in the LMS."""
     courses = enrolled.scene.lms.store("default").courses
     courses.prefer(enrolled.registration.learner, **preferences)
+
+
+# The page in the admin ---------------------------------------------------------------------------------------------
+
+
+def test_launch_page__shows_what_happened_and_how_the_lms_answered(enrolled: Enrolled, client: Client) -> None:
+    enrolled.launch().press("begin").play_through()
+    pump()
+    client.force_login(make.member(enrolled.scene.organization, Membership.Role.VIEWER))
+    html = client.get(f"/admin/integrations/launch/{Launch.objects.get().pk}/change/").content.decode()
+    shown = [html.index(f"> {name} ") if f"> {name} " in html else html.index(name) for name in PASSED]
+    assert shown == sorted(shown)
+    assert "kept to cmi5" in html
+    assert "contextTemplate" in html
+    assert html.count("The LMS answered 200.") == len(PASSED)
+
+
+def test_launch_page__of_plain_xapi__says_why(enrolled: Enrolled, client: Client) -> None:
+    enrolled.arrive()
+    enrolled.session.launch_data.clear()
+    pump()
+    client.force_login(make.member(enrolled.scene.organization, Membership.Role.VIEWER))
+    html = client.get(f"/admin/integrations/launch/{Launch.objects.get().pk}/change/").content.decode()
+    assert "told in plain xAPI" in html
+
+
+@pytest.mark.catalogue("S41")
+def test_session__of_an_erased_learner__is_forgotten(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").play_through()
+    pump()
+    launch = Launch.objects.get()
+    keeping.erase(launch.participant)
+    launch.refresh_from_db()
+    assert (launch.given_actor, launch.session, launch.sealed_token) == ({}, {}, "")
+    assert not Delivery.objects.exclude(content="").exists()
