@@ -82,7 +82,8 @@ class StackOneConnector(Connector):
             return Check(False, error.sentence, error.answer)
         learned = connection.memory.learned
         # Whoever checks has perhaps changed something there: what was not supported is tried again.
-        learned |= {one.value: True for one in self.abilities if learned.get(one.value) is False}
+        tried = {*(one.value for one in self.abilities), people.EMAIL_FILTER}
+        learned |= {name: True for name in tried if learned.get(name) is False}
         learned[people.USERS] = knows_users
         return Check(True, _reached(calls, knows_users=knows_users), first.answer)
 

@@ -22,20 +22,31 @@ def read(calls: Calls, content: str) -> Sequence[Progress]:
     """The latest of each learner with the content of this id, or of this external reference.
 
     Neither list can be filtered by content, so both are read whole, as far as ``Calls.rows`` goes. Raises
-    ``Unsupported`` if the LMS gives one of them not, and ``DestinationError``.
+    ``Unsupported`` if the LMS gives neither, and ``DestinationError``.
     """
     newest: dict[str, Progress] = {}
+    missing = []
     # What was completed counts for more than what was assigned.
     for kind, progress_of in (("completions", _completed), ("assignments", _assigned)):
-        found = sorted(_about(calls, kind, content, progress_of), key=lambda one: one.at or _LONG_AGO, reverse=True)
+        try:
+            found = sorted(_about(calls, kind, content, progress_of), key=_moment, reverse=True)
+        except Unsupported as problem:
+            missing.append(problem)
+            continue
         for one in found:
             newest.setdefault(one.remote_id, one)
+    if len(missing) == 2:
+        raise missing[0]
     emails = _emails(calls) if newest else {}
     return [dataclasses.replace(one, learner=emails.get(user, user)) for user, one in newest.items()]
 
 
 def _about(calls: Calls, kind: str, content: str, progress_of: Callable[[Row], Progress]) -> Iterator[Progress]:
     return (progress_of(row) for row in calls.rows(kind) if is_about(row, content, content))
+
+
+def _moment(one: Progress) -> datetime.datetime:
+    return one.at or _LONG_AGO
 
 
 def _completed(row: Row) -> Progress:

@@ -154,7 +154,6 @@ def read_back(calls: Calls, item: Item) -> ReadBack:
 
     try:
         return people.as_learner(calls, told, look)
-    except Unsupported:
-        return ReadBack.FORBIDDEN
-    except Held:
-        return ReadBack.ABSENT
+    except Held as held:
+        # Of nobody and nothing there is nothing; whatever else kept it from looking leaves it open.
+        return ReadBack.ABSENT if held.reason in {"unknown_user", "unknown_content"} else ReadBack.FORBIDDEN

@@ -255,6 +255,16 @@ def test_check__of_an_lms_that_could_not_do_something__lets_it_be_tried_again(st
     assert stage.memory.learned["assignments"] is True
 
 
+def test_progress__of_an_lms_that_shows_a_part__is_that_part(stage: StackOneStage) -> None:
+    stage.account.switches.switch(completions="only_written")
+    stage.send(stage.result())
+    [one] = STACKONE.read_progress(stage.door, stage.connection(), REFERENCE)
+    assert (one.learner, one.status) == (ANN, "completed")
+    stage.account.switches.switch(assignments="not_supported")
+    with pytest.raises(Unsupported):
+        STACKONE.read_progress(stage.door, stage.connection(), REFERENCE)
+
+
 def test_users__of_the_lms__are_listed(stage: StackOneStage) -> None:
     stage.account.add_user("bob@example.com", "u2", name="Bob")
     found = STACKONE.users(stage.door, stage.connection())
