@@ -62,7 +62,7 @@ def _about_the_lms(answer: http.Answer) -> DestinationError | None:
     if status in {408, 425, 429} or (status == 503 and (wait is not None or _is_rate_limit(answer))):
         sentence = _("The LMS asks to slow down (%(status)s).") % {"status": status}
         return RateLimited(sentence, answer=answer, retry_after=wait)
-    if status < 400 or status >= 500 or status in _SENTENCES:
+    if status < 400 or status >= 500 or status in _NEVER_ABOUT_ONE_REQUEST:
         return _server_error(answer)
     return None
 
@@ -73,7 +73,7 @@ def _is_rate_limit(answer: http.Answer) -> bool:
     return "rate limit" in said.lower()
 
 
-_SENTENCES = {401, 403, 405, 406, 410, 412, 415}
+_NEVER_ABOUT_ONE_REQUEST = {401, 403, 405, 406, 410, 412, 415}
 
 
 def _server_error(answer: http.Answer) -> ServerError:

@@ -6,6 +6,7 @@ The LMS takes no id of ours and changes nothing that it has, so what is there is
 from __future__ import annotations
 
 import dataclasses
+import html
 from collections.abc import Sequence
 
 from django.utils.translation import gettext as _
@@ -26,6 +27,8 @@ def known(site: Site, reference: str, title: str) -> str:
         return remembered.remote_id
     if site.option("adopt") or site.option("reference_in_name"):
         found = matching(site, reference, title)
+        if len(found) > 1:
+            raise _ambiguous(len(found), title)
         if _may_adopt(site, found, reference):
             return _remember(site, reference, found[0].remote_id, found[0].name)
     raise unknown()
@@ -75,7 +78,7 @@ def catalogue(site: Site) -> Sequence[CatalogueEntry]:
 def matching(site: Site, reference: str, title: str) -> list[CatalogueEntry]:
     """The learning resources that may be this one and stand for nothing else.
 
-    Those with its reference in their name, if there are any; otherwise those of exactly its name.
+    Those with its reference in their name, if there are any; otherwise those of its name, to the letter.
     """
     taken = _taken(site, reference)
     free = [entry for entry in site.catalogue() if entry.remote_id not in taken]
@@ -83,7 +86,12 @@ def matching(site: Site, reference: str, title: str) -> list[CatalogueEntry]:
         certain = [entry for entry in free if reference_in(entry.name) == reference]
         if certain:
             return certain
-    return [entry for entry in free if entry.name.strip() == title]
+    return [entry for entry in free if plain(entry.name) == plain(title)]
+
+
+def plain(name: str) -> str:
+    """A name to be compared: PHP pages store it with entities as often as not, and blanks come and go."""
+    return " ".join(html.unescape(name).split())
 
 
 def _taken(site: Site, reference: str) -> set[str]:
@@ -96,7 +104,7 @@ def _taken(site: Site, reference: str) -> set[str]:
 
 def reference_in(name: str) -> str:
     """The external reference in ``Title [reference]``; empty if there is none."""
-    head, bracket, tail = name.strip().rpartition(" [")
+    head, bracket, tail = plain(name).rpartition(" [")
     return tail[:-1] if bracket and head and tail.endswith("]") else ""
 
 
@@ -156,7 +164,7 @@ def _began(site: Site, reference: str) -> str:
 
 def _compare(site: Site, offered: Offered, entry: CatalogueEntry) -> str:
     _remember(site, offered.reference, entry.remote_id, entry.name)
-    if entry.name.strip() in {offered.title, full_name(site, offered)}:
+    if plain(entry.name) in {plain(offered.title), plain(full_name(site, offered))}:
         return _("It is there already. This LMS takes no changes of it.")
     said = _("It is called “%(name)s” there. This LMS takes no changes, so rename it there if you want to.")
     return said % {"name": entry.name}

@@ -12,11 +12,16 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from integrations.connectors.base import CatalogueEntry, Progress, RemoteAccount
+from integrations.connectors.http.answers import clean
 
 Record = Mapping[str, Any]
 
 _LONGEST_NUMBER = 20
-_ID = re.compile(r"[^\s<>\x00-\x20\x7f]{1,64}")
+_HIGHEST_SCORE = 1_000_000
+_LONGEST_NAME = 500
+_LONGEST_WORD = 100
+_DEEPEST_WRAPPING = 3
+_ID = re.compile(r"[^\s<>\x00-\x20\x7f\ud800-\udfff]{1,64}")
 
 # By the page's list "completed" and "failed", by its text "complete"; nothing yet means not attempted.
 _STATUSES = {
@@ -45,13 +50,18 @@ def _first(record: Record, *names: str) -> Any:
     return next((record[name] for name in names if record.get(name) is not None), None)
 
 
-def _objects(found: Any, is_one: Callable[[Record], bool]) -> list[Any]:
+def _text(found: Any, longest: int = _LONGEST_NAME) -> str:
+    """Text that can be shown and stored, whatever came."""
+    return clean(found)[:longest].strip() if isinstance(found, str) else ""
+
+
+def _objects(found: Any, is_one: Callable[[Record], bool], deepest: int = _DEEPEST_WRAPPING) -> list[Any]:
     """What a list holds: a list, an object by number, a list under one name, or one record alone."""
     if found is None:
         return []
     if isinstance(found, list):
         return found
-    if not isinstance(found, Mapping):
+    if not isinstance(found, Mapping) or not deepest:
         raise ValueError("neither a list nor an object")
     if is_one(found):
         return [found]
@@ -59,7 +69,7 @@ def _objects(found: Any, is_one: Callable[[Record], bool]) -> list[Any]:
     if len(lists) == 1:
         return lists[0]
     if all(isinstance(value, Mapping) for value in found.values()):
-        return [one for value in found.values() for one in _objects(value, is_one)]
+        return [one for value in found.values() for one in _objects(value, is_one, deepest - 1)]
     raise ValueError("an object of another kind")
 
 
@@ -91,7 +101,7 @@ def user_id(record: Record) -> str:
 
 def account(record: Record) -> RemoteAccount:
     """Who an account belongs to."""
-    email, first, last = (str(record.get(name) or "").strip() for name in ("email", "fname", "lname"))
+    email, first, last = (_text(record.get(name)) for name in ("email", "fname", "lname"))
     return RemoteAccount(user_id(record), email, f"{first} {last}".strip())
 
 
@@ -114,8 +124,8 @@ def _entry(record: Record) -> CatalogueEntry:
         kind = _first(kind, "slug", "name")
     return CatalogueEntry(
         remote_id=_learning_id(record),
-        name=name if isinstance(name, str) else "",
-        kind=kind if isinstance(kind, str) else "",
+        name=_text(name),
+        kind=_text(kind, _LONGEST_WORD),
     )
 
 
@@ -154,12 +164,12 @@ def _progress(record: Any) -> Progress:
         raise ValueError("no progress")
     who: Record = next((record[key] for key in ("user", "trainee") if isinstance(record.get(key), Mapping)), {})
     id = identifier(_first(record, "user_id", "trainee_id")) or user_id(who)
-    email = _first(record, "email") or _first(who, "email")
+    email = _text(_first(record, "email") or _first(who, "email"))
     return Progress(
         status=_status(_first(record, *_STATUS_KEYS)),
         score=_score(record.get("score")),
         at=_moment(_first(record, *_DATE_KEYS)),
-        learner=email if isinstance(email, str) else id or identifier(record.get("id")),
+        learner=email or id or identifier(record.get("id")),
         remote_id=id,
     )
 
@@ -178,7 +188,8 @@ def _score(found: Any) -> Decimal | None:
         score = Decimal(str(found).strip())
     except InvalidOperation:
         return None
-    return score if score.is_finite() else None
+    is_one = score.is_finite() and -_HIGHEST_SCORE <= score <= _HIGHEST_SCORE
+    return score.quantize(Decimal("0.0001")) if is_one else None
 
 
 def _moment(found: Any) -> datetime.datetime | None:
@@ -187,9 +198,9 @@ def _moment(found: Any) -> datetime.datetime | None:
         return None
     try:
         moment = datetime.datetime.fromisoformat(found.strip())
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).astimezone(datetime.UTC)
+    except (ValueError, OverflowError):
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)
 
 
 _LONG_AGO = datetime.datetime.min.replace(tzinfo=datetime.UTC)

@@ -77,7 +77,10 @@ class Site:
         except NotThere:
             self.prove()
             return []
-        return self._shaped(answer, records.people)
+        found = self._shaped(answer, records.people)
+        # Others may be among them, who are no business of whoever looks at the exchange.
+        self.answer = dataclasses.replace(answer, body=b"")
+        return found
 
     def accounts(self) -> list[records.Record]:
         """Everybody's accounts."""
@@ -220,11 +223,12 @@ class Site:
     ) -> http.Answer:
         """One command, judged; ``optional`` names it where results can do without it."""
         answer = self._request(method, path, form=form, **options)
-        if optional:
+        if optional and answer.status in {200, 501}:
             self._learn(optional, missing=answer.status == 501)
         return judged(answer, optional=bool(optional))
 
     def _learn(self, command: str, *, missing: bool) -> None:
+        """Which commands this LMS turned out not to have, by their names in ``memory.learned["missing"]``."""
         before = set(self.memory.learned.get("missing", []))
         after = before | {command} if missing else before - {command}
         if after != before:

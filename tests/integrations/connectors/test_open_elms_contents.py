@@ -79,11 +79,18 @@ def test_content__of_a_name_that_is_there_twice__waits_for_a_person(elms: Elms, 
     assert (result.outcome, result.reason) == (Outcome.HELD, "ambiguous_content")
 
 
-@pytest.mark.parametrize("name", ["first aid", "First  aid", "First aid 2"])
+@pytest.mark.parametrize("name", ["first aid", "Firstaid", "First aid 2"])
 def test_content__of_nearly_a_name_that_is_there__is_created(elms: Elms, name: str) -> None:
     elms.campus.add_resource(name)
     assert elms.set(adopt=True).offer().outcome is Outcome.DELIVERED
     assert len(elms.writes) == 1
+
+
+def test_content__whose_name_is_kept_there_with_entities_and_blanks__is_recognized(elms: Elms) -> None:
+    there = elms.campus.add_resource("Q&amp;A  &quot;Safety&quot; ")
+    elms.set(adopt=True).offer(offered('Q&A "Safety"'))
+    assert elms.memory.contents["aid"] is not None
+    assert elms.memory.contents["aid"].remote_id == str(there)
 
 
 def test_content__of_a_name_that_stands_for_another_one__is_created(elms: Elms) -> None:
@@ -206,6 +213,13 @@ def test_result__for_an_objective_whose_name_is_there__adopts_it_where_that_is_w
     elms.memory.contents.clear()
     assert elms.set(adopt=True).tell().outcome is Outcome.DELIVERED
     assert elms.memory.contents["fire"] == RemoteItem(str(elms.fire), "Fire safety")
+
+
+def test_result__for_an_objective_whose_name_is_there_twice__is_held(elms: Elms) -> None:
+    elms.memory.contents.clear()
+    elms.campus.add_resource("Fire safety")
+    result = elms.set(adopt=True).tell()
+    assert (result.outcome, result.reason) == (Outcome.HELD, "ambiguous_content")
 
 
 @pytest.mark.catalogue("R18")

@@ -56,6 +56,14 @@ def test_user__found_twice__is_nobody_for_certain(elms: Elms) -> None:
     assert (found.remote_id, found.reason) == ("", "ambiguous_user")
 
 
+def test_answer__with_other_people__is_not_handed_on(elms: Elms) -> None:
+    elms.campus.switch(email_search="everybody")
+    told = facts(participant_id="bea@example.com")
+    answer = ELMS.send_results(elms.door, elms.connection, [item(told)]).answer
+    assert answer is not None
+    assert (answer.status, answer.body) == (200, b"")
+
+
 def test_user__unknown__is_forgotten(elms: Elms) -> None:
     elms.campus.remove_account(elms.ann)
     assert find(elms).reason == "unknown_user"

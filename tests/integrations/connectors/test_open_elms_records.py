@@ -101,6 +101,19 @@ def test_resource__by_either_key__is_read(record: dict[str, Any]) -> None:
     assert records.resources([record]) == [CatalogueEntry("2", "Fire safety", "quiz")]
 
 
+def test_resource__with_characters_that_nobody_can_store__is_made_fit() -> None:
+    [found] = records.resources([{"id": 2, "name": "Fire\x00 \ud83d safety", "type": "x" * 1000}])
+    assert found == CatalogueEntry("2", "Fire\ufffd \ufffd safety", "x" * 100)
+
+
+def test_wrapping__without_end__is_refused() -> None:
+    found: Any = [ANN]
+    for _time in range(500):
+        found = {"1": found, "2": {}}
+    with pytest.raises(ValueError, match="list"):
+        records.people({"1": found})
+
+
 def test_resources__without_an_id__are_left_out() -> None:
     assert records.resources([{"name": "Fire safety"}]) == []
 
@@ -167,13 +180,18 @@ def test_status__by_either_spelling__is_one_of_ours(word: Any, status: str) -> N
         ("NaN", None),
         ("Infinity", None),
         ("1" * 30, None),
+        ("1e999999999", None),
+        ("1e-99999999", Decimal(0)),
+        (10**400, None),
     ],
 )
 def test_score__of_any_kind__is_a_number_or_none(found: Any, score: Decimal | None) -> None:
     assert records.progresses([{"status": "completed", "score": found}])[0].score == score
 
 
-@pytest.mark.parametrize("found", [None, "", "0000-00-00 00:00:00", "soon", 1764000000, "21/11/2026"])
+@pytest.mark.parametrize(
+    "found", [None, "", "0000-00-00 00:00:00", "soon", 1764000000, "21/11/2026", "0001-01-01T00:00:00+14:00"]
+)
 def test_date__of_another_kind__is_none(found: Any) -> None:
     assert records.progresses([{"status": "completed", "date": found}])[0].at is None
 
