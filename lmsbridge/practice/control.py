@@ -36,6 +36,7 @@ def change(store: Store, what: str, request: Request) -> Reply:
 
 def _forget(store: Store, fields: Mapping[str, str]) -> None:
     store.forget()
+    account_of(store).forget()
 
 
 def _change_by_form(store: Store, fields: Mapping[str, str]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from django.utils import timezone
 
@@ -13,6 +16,8 @@ from objectives.models import Objective, Organization, Participant, Result
 from tests import make
 from tests.lms import PracticeLMS
 from tests.scene import pump
+
+WHEN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,6 +168,25 @@ def test_result__in_doubt_again_and_again__is_there_once(behind: Behind) -> None
     behind.again()
     assert behind.states == [("delivered", "")] * 2
     assert len(behind.account.completions) == 2
+
+
+@pytest.mark.catalogue("R52")
+@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("flow", [COMPLETE_ONLY, ASSIGN_FIRST])
+def test_results__under_random_faults__are_there_once_each(behind: Behind, seed: int, flow: str) -> None:
+    behind.switch_flow(flow)
+    chance = random.Random(seed)
+    faults = [*("ok", "ok", "reset", "close", "store_then_reset", "429:1", "503:1", "login_page", "invalid_json")]
+    stored = [Fault(kind, stores=True) for kind in ("500", "502", "504", "login_page", "invalid_json")]
+    for number in range(20):
+        behind.store.script(chance.choices([*faults, *stored], k=12))
+        behind.record(f"person{number % 3}@example.com", occurred_at=WHEN + timedelta(minutes=number))
+    behind.store.heal()
+    for _time in range(3):
+        behind.again()
+    assert behind.states == [("delivered", "")] * 20
+    moments = [row["completed_at"] for row in behind.account.completions.values()]
+    assert len(moments) == len(set(moments)) == 20
 
 
 def test_result__refused_for_its_content__is_rejected_and_others_arrive(behind: Behind) -> None:

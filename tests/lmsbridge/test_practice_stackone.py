@@ -192,6 +192,15 @@ def test_switch__from_another_process__holds(
     assert call(practice_lms, method, path).status == status
 
 
+def test_store__told_to_forget__forgets_contents_and_records_but_no_users(
+    practice_lms: PracticeLMS, account: LinkedAccount
+) -> None:
+    completions(practice_lms, COMPLETION)
+    ask(f"{practice_lms.address}/default/forget", "POST", b"")
+    assert not (account.contents or account.assignments or account.completions)
+    assert account.users
+
+
 def test_switch__that_is_none__is_refused(account: LinkedAccount) -> None:
     with pytest.raises(ValueError, match="There is no switch"):
         account.switches.switch(weather="fine")
