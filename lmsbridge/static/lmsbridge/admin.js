@@ -45,9 +45,11 @@
     if (!label || !field) return;
     label.id ||= `${select.id}_label`;
     field.setAttribute("aria-labelledby", `${label.id} ${field.getAttribute("aria-labelledby")}`);
+    field.querySelector("[role=textbox]")?.setAttribute("aria-labelledby", label.id);
   };
 
-  addEventListener("load", () => document.querySelectorAll("select.admin-autocomplete").forEach(nameByLabel));
+  // In line behind Django's own script, which makes these fields when jQuery says so.
+  window.django?.jQuery?.(() => document.querySelectorAll("select.admin-autocomplete").forEach(nameByLabel));
   document.addEventListener("DOMContentLoaded", () => {
     if (navigator.clipboard) document.querySelectorAll("pre.content, pre.answer, code.share-link").forEach(offerCopy);
   });
