@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.signals import post_save
+from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django_q.models import Failure
 from django_q.tasks import async_task
@@ -22,11 +23,29 @@ from redis.exceptions import RedisError
 from integrations import alerts, dispatch, jobs, keeping, lifeline
 from integrations.connectors.base import Check, DestinationError
 from integrations.dispatch import lanes
-from integrations.models import Delivery, Lane, LastRun, LMSConfiguration, Mail
+from integrations.models import (
+    Attachment,
+    Delivery,
+    Lane,
+    LastRun,
+    LMSConfiguration,
+    Mail,
+    RemoteContent,
+    attachments_changed,
+)
 from integrations.models.delivery import DeliveryQuerySet
 from integrations.models.lane import UNKNOWN
 from objectives import clock
-from objectives.models import Job, Organization, Participant, Result, results_recorded
+from objectives.models import (
+    Assignment,
+    Job,
+    Objective,
+    Organization,
+    Participant,
+    Result,
+    assignments_changed,
+    results_recorded,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -152,6 +171,33 @@ def plan_results(results: list[Result], **_kwargs: Any) -> None:
     nudge_lanes(dispatch.plan(results))
 
 
+@receiver(attachments_changed, sender=Attachment)
+def follow_attachments(configuration: LMSConfiguration, objectives: list[Objective], **_kwargs: Any) -> None:
+    """What was attached is brought into the LMS's catalogue, then what is asked of people; what was detached goes."""
+    lanes = dispatch.follow(configuration, objectives)
+    nudge_lanes(lanes | dispatch.tell_open_assignments(configuration, objectives))
+
+
+@receiver(post_save, sender=Objective)
+@receiver(post_delete, sender=Objective)
+def follow_objective(instance: Objective, created: bool = False, **_kwargs: Any) -> None:
+    """What an objective says of itself is said in the catalogues, too; once it is deleted, it is taken out."""
+    if not created:
+        nudge_lanes(dispatch.follow_everywhere(instance))
+
+
+@receiver(assignments_changed, sender=Assignment)
+def follow_assignments(assignments: list[Assignment], **_kwargs: Any) -> None:
+    """LMSs are told what is asked of whom, and what no more."""
+    nudge_lanes(dispatch.tell_assignments(assignments))
+
+
+@receiver(post_save, sender=Assignment)
+def follow_assignment(instance: Assignment, **_kwargs: Any) -> None:
+    """The same where a single one was saved."""
+    nudge_lanes(dispatch.tell_assignments([instance]))
+
+
 @receiver(post_save, sender=Participant)
 def release_participant(instance: Participant, created: bool, **_kwargs: Any) -> None:
     """A corrected participant id releases what was held for it."""
@@ -176,6 +222,18 @@ def organization_saved(instance: Organization, created: bool, **_kwargs: Any) ->
         for configuration in found:
             dispatch.reschedule(configuration)
         nudge_lanes({configuration.lane.pk for configuration in found})
+
+
+def offer(configuration: LMSConfiguration, objective: Objective, story: Mapping[str, Any]) -> None:
+    """Let an LMS offer a story for an objective, as ``dispatch.offer`` says; empty if it is to offer none."""
+    with transaction.atomic():
+        nudge_lanes(dispatch.offer(configuration, objective, story))
+
+
+def mend(contents: Collection[RemoteContent]) -> None:
+    """Have these contents told again, whole."""
+    with transaction.atomic():
+        nudge_lanes(dispatch.mend(contents))
 
 
 def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = False) -> None:

@@ -10,4 +10,4 @@ class StoriesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from stories import keeping  # noqa: F401  # registers signal receivers
+        from stories import keeping, offering  # noqa: F401  # registers signal receivers

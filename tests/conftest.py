@@ -16,6 +16,7 @@ pytest_plugins = [
     "tests.fixtures_cast",
     "tests.outage",
     "tests.scene",
+    "tests.catalogues",
     "tests.smtp",
     "tests.processes",
     "tests.redis_server",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from integrations.dispatch.assignments import tell_assignments, tell_open_assignments
+from integrations.dispatch.contents import follow, follow_everywhere, mend, offer, release_waiting
 from integrations.dispatch.plan import earlier, plan, plan_earlier, plan_missing
 from integrations.dispatch.releasing import hold_what_cannot_go, recheck, release, reschedule, retry
 from integrations.dispatch.routes import decision, unapproved
@@ -12,14 +14,21 @@ __all__ = [
     "decision",
     "earlier",
     "end_silent",
+    "follow",
+    "follow_everywhere",
     "hold_what_cannot_go",
+    "mend",
+    "offer",
     "plan",
     "plan_earlier",
     "plan_missing",
     "recheck",
     "release",
+    "release_waiting",
     "reschedule",
     "retry",
     "serve_next",
+    "tell_assignments",
+    "tell_open_assignments",
     "unapproved",
 ]

@@ -31,7 +31,7 @@ from integrations.connectors.base import (
 from integrations.dispatch import lanes
 from integrations.dispatch.outlast import outlast
 from integrations.dispatch.prepared import Given, GivenKeys, Prepared, given
-from integrations.models import Attempt, Delivery, Lane, LMSConfiguration, RemoteContent
+from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
@@ -157,15 +157,6 @@ def sorted_out(attempt: Attempt, token: uuid.UUID, exchange: Exchange) -> bool:
                 change = _settled_alone(outcome, one)
                 own.filter(uuid=one.id, state=Delivery.State.QUEUED).update(**_counted(Value(attempt.pk)), **change)
     return True
-
-
-def note_contents(deliveries: Sequence[int]) -> None:
-    """Show at contents what became of telling an LMS about them."""
-    for delivery in Delivery.objects.filter(pk__in=deliveries, remote_content__isnull=False):
-        told = delivery.state == Delivery.State.DELIVERED
-        change = {"synced_at": delivery.delivered_at, "drift": ""} if told else {}
-        content = RemoteContent.objects.filter(pk=delivery.remote_content_id)
-        content.update(last_error="" if told else delivery.sentence, **change)
 
 
 def _settled_alone(outcome: Outcome, result: ItemResult) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from integrations.connectors.base import (
 from integrations.connectors.http import Answer
 from integrations.connectors.scrubbing import scrub
 from integrations.dispatch import due, lanes, launches, settle
+from integrations.dispatch.contents import note_contents
 from integrations.dispatch.due import Row
 from integrations.dispatch.outlast import TROUBLE
 from integrations.dispatch.remembering import Remembering
@@ -301,7 +302,7 @@ class Slice:
         if not settle.exchanged(attempt, self.token, part, outcome, partial(self.open_ahead, after)):
             return False
         if part[0].kind == Kind.CONTENT:
-            settle.note_contents([row.pk for row in part])
+            note_contents([row.pk for row in part])
         if result.certain and self.lane.batch_limit != 1:
             # Its answers prove nothing, so each record has to be read back.
             lanes.learn_limit(self.lane, self.token, 1)
@@ -313,7 +314,7 @@ class Slice:
         if not settle.sorted_out(attempt, self.token, outcome):
             return False
         if part[0].kind == Kind.CONTENT:
-            settle.note_contents([row.pk for row in part])
+            note_contents([row.pk for row in part])
         delivered = sum(result.outcome is Outcome.DELIVERED for result in outcome.results)
         return not delivered or self.accepted(delivered)
 

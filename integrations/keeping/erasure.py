@@ -13,13 +13,25 @@ from django.conf import settings
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import models, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from integrations.keeping.launches import forget_launches_of
-from integrations.models import Attempt, Contact, Delivery, Incident, Lane, Mail
+from integrations.models import (
+    Attempt,
+    Contact,
+    Delivery,
+    Difference,
+    Incident,
+    Lane,
+    Mail,
+    RemoteContent,
+    RemoteProgress,
+    RemoteUser,
+)
 from integrations.models.delivery import erased
 from objectives import clock
-from objectives.models import Job, Membership, Participant, participant_erased
+from objectives.models import Assignment, Job, Membership, Participant, participant_erased
 from objectives.scoping import TenantModel
 
 
@@ -64,7 +76,8 @@ def erase(participant: Participant) -> Erased:
         delivered, undelivered = _drop(deliveries)
         attempts = _forget_answers(lanes, pks, name)
         participant_erased.send(sender=Participant, participant=person)
-        Participant.objects.filter(pk=person.pk).update(participant_id=name.pseudonym, name="")
+        _forget_what_lms_know(person)
+        Participant.objects.filter(pk=person.pk).update(participant_id=name.pseudonym, name="", profile={})
         return Erased(
             pseudonym=name.pseudonym,
             results=person.results.count(),
@@ -74,6 +87,17 @@ def erase(participant: Participant) -> Erased:
             launches=forget_launches_of(person),
             texts=_forget_texts(person, name, deliveries),
         )
+
+
+def _forget_what_lms_know(person: Participant) -> None:
+    """Who the person is there, how far they were, and what was asked of them."""
+    known = RemoteUser.objects.filter(participant=person)
+    ids = Q(learner__in=known.values("remote_id")) & Q(content__configuration__in=known.values("configuration"))
+    own = RemoteProgress.objects.filter(organization=person.organization_id)
+    own.filter(Q(learner__iexact=person.participant_id) | ids).delete()
+    known.delete()
+    Difference.objects.filter(delivery__in=Delivery.objects.about(person)).delete()
+    Assignment.objects.filter(participant=person).open().update(withdrawn_at=clock.now())
 
 
 # A shorter id, or one of digits alone, would be found in numbers, dates and ordinary words.
@@ -149,6 +173,7 @@ def _forget_texts(person: Participant, name: _Name, deliveries: Any) -> int:
             _replace(Incident.objects.filter(**own), ["sentence"], name),
             # Mails are of our own wording: their links lead to our pages and name nobody.
             _replace(Mail.objects.filter(**own), ["subject", "body", "sentence"], name, keep_links=True),
+            _replace(RemoteContent.objects.filter(**own), ["last_error"], name),
             _replace(Job.objects.filter(**own), ["title", "reason", "sentence"], name),
             _replace_in_log(person, name),
         ]

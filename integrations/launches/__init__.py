@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from integrations.launches.approving import approve, refuse
+from integrations.launches.offering import Offer, offer_story
 from integrations.launches.opening import open_launch, participant
 from integrations.launches.parameters import NAMES, BadLaunch, Parameters, is_launch, read
 from integrations.launches.recording import record
@@ -12,6 +13,7 @@ from integrations.launches.telling import State, Told, state
 __all__ = [
     "NAMES",
     "BadLaunch",
+    "Offer",
     "Parameters",
     "State",
     "Told",
@@ -19,6 +21,7 @@ __all__ = [
     "approve",
     "is_launch",
     "leave",
+    "offer_story",
     "open_launch",
     "participant",
     "progressed",

@@ -41,9 +41,10 @@ class AssignmentQuerySet(TenantQuerySet):
     def assign(
         self, objectives: Collection[Objective], people: Collection[Participant], due_at: datetime | None = None
     ) -> list[Assignment]:
-        """Ask these objectives of these people, all of one organization; what is asked anew, or until another time.
+        """Ask these objectives of these people; what is asked anew, or until another time.
 
-        An assignment that was withdrawn is made again. Whoever was erased is left out.
+        An assignment that was withdrawn is made again. Whoever was erased, or is of another organization than the
+        objective, is left out.
         """
         pks = sorted(one.pk for one in people)
         changed: list[Assignment] = []
@@ -57,7 +58,8 @@ class AssignmentQuerySet(TenantQuerySet):
         return changed
 
     def _assign(self, objective: Objective, pks: Collection[int], due_at: datetime | None) -> list[Assignment]:
-        people = [one for one in Participant.objects.kept(pks).values() if not one.is_erased]
+        kept = Participant.objects.kept(pks).values()
+        people = [one for one in kept if one.organization_id == objective.organization_id and not one.is_erased]
         own = Assignment.objects.filter(objective=objective, participant__in=people)
         known = {one.participant_id: one for one in own.select_for_update(of=("self",))}
         again = [one for one in known.values() if one.is_to_change(due_at)]
