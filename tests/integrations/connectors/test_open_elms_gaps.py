@@ -10,6 +10,9 @@ import itertools
 import pytest
 
 from integrations.connectors.base import Item, Outcome, RateLimited, ReadBack, RemoteItem, ServerError
+from integrations.connectors.http import Answer
+from integrations.connectors.http.answers import Headers
+from integrations.connectors.open_elms.answers import refusal
 from lmsbridge.practice.open_elms.campus import COMPLETED, FAILED, IN_PROGRESS, NOT_ATTEMPTED, SWITCHES
 from tests.integrations.connectors.open_elms import ANN, ELMS, Elms, asked, facts, failed, offered, passed, started
 
@@ -132,6 +135,31 @@ def test_answer__503__is_a_rate_limit_or_an_outage_by_its_wording(
     with pytest.raises(error) as raised:
         elms.tell()
     assert type(raised.value) is error
+
+
+@pytest.mark.parametrize(
+    ("reason", "body", "error"),
+    [
+        ("Rate Limit Exceeded", b"", RateLimited),
+        ("Service Unavailable", b"RATE LIMIT", RateLimited),
+        ("Not Available", b"try again soon", ServerError),
+    ],
+)
+def test_answer__503_without_a_time_to_wait__is_told_apart_by_reason_and_body(
+    reason: str, body: bytes, error: type[Exception]
+) -> None:
+    answer = Answer(503, reason, Headers(), body, complete=True, truncated=False, elapsed=0.01)
+    assert type(refusal(answer)) is error
+
+
+@pytest.mark.parametrize(("reading", "most"), [("empty", 30), ("404", 31)])
+def test_results__of_what_is_not_assigned_yet__cost_three_requests_each(elms: Elms, reading: str, most: int) -> None:
+    elms.campus.switch(not_assigned=reading)
+    for number in range(10):
+        email = f"person{number}@example.com"
+        elms.memory.users[email] = str(elms.campus.add_account(email))
+        elms.tell(facts(participant_id=email))
+    assert len(elms.calls) == most
 
 
 def test_progress__that_is_accepted_and_ignored__is_no_success(elms: Elms) -> None:
