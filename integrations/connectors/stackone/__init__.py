@@ -137,7 +137,9 @@ class StackOneConnector(Connector):
 
     def catalogue(self, door: http.Door, connection: Connection) -> Sequence[CatalogueEntry]:
         """Page by page, as far as ``Calls.rows`` goes."""
-        return list(contents.catalogue(Calls(door, connection)))
+        found = contents.catalogue(Calls(door, connection))
+        # While the pages are read something may move from one to the next.
+        return list({entry.remote_id: entry for entry in found if entry.remote_id}.values())
 
     # People, assignments and progress ------------------------------------------------------------------------------
 
@@ -148,7 +150,7 @@ class StackOneConnector(Connector):
 
     def users(self, door: http.Door, connection: Connection) -> Sequence[RemoteAccount]:
         """Page by page, as far as ``Calls.rows`` goes. Raises ``Unsupported`` where StackOne knows no users."""
-        return list(people.everybody(Calls(door, connection)))
+        return list({one.remote_id: one for one in people.everybody(Calls(door, connection))}.values())
 
     def compose_assignment(self, facts: AssignmentFacts, connection: Connection) -> bytes:
         """An assignment; one that was made cannot be taken back."""

@@ -105,7 +105,7 @@ def catalogue(calls: Calls, within: float = math.inf) -> Iterator[CatalogueEntry
 
 def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
     return CatalogueEntry(
-        remote_id=text(row, "id", "remote_id"),
+        remote_id=text(row, "id", "remote_id", "external_reference"),
         name=text(row, "title"),
         kind=value(row, "content_type"),
         reference=text(row, "external_reference"),

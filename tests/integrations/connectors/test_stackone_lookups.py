@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from integrations.connectors.base import Outcome, Person, ReadBack, RemoteAccount, ServerError, Unsupported
+from integrations.connectors.base import (
+    CatalogueEntry,
+    Outcome,
+    Person,
+    ReadBack,
+    RemoteAccount,
+    ServerError,
+    Unsupported,
+)
 from integrations.connectors.http import Door
 from integrations.connectors.stackone.calls import MOST_PAGES
 from lmsbridge.practice.faults import Fault
@@ -225,6 +234,19 @@ def test_catalogue__in_several_pages__is_whole(stage: StackOneStage) -> None:
     found = STACKONE.catalogue(stage.door, stage.connection())
     assert len(found) == 252
     assert [entry.reference for entry in found if not entry.active] == ["old"]
+
+
+def test_catalogue__with_something_on_two_pages__has_it_once(stage: StackOneStage) -> None:
+    row = {
+        "id": "c1",
+        "title": "Fire safety",
+        "active": "false",
+        "content_type": {"value": None, "source_value": "SCORM"},
+    }
+    pages = [json.dumps({"data": [row, {}, None], "next": cursor}).encode() for cursor in ("more", None)]
+    stage.store.script(Fault("answer", status=200, body=page, headers=JSON) for page in pages)
+    found = STACKONE.catalogue(stage.door, stage.connection())
+    assert found == [CatalogueEntry("c1", "Fire safety", "SCORM", active=False)]
 
 
 def test_catalogue__without_end__is_a_fault_of_the_lms(stage: StackOneStage) -> None:
