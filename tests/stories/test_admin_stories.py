@@ -101,6 +101,15 @@ def test_story__with_nonsense__is_refused(editor: Client, field: str, value: str
 
 
 @pytest.mark.catalogue("S26")
+def test_objective__looked_up__is_one_of_ones_own(editor: Client, own: Organization, other: Organization) -> None:
+    wanted, _foreign = make.objective(own, "Fire safety"), make.objective(other, "Fire drill")
+    assert "admin-autocomplete" in editor.get(f"{LIST}add/").content.decode()
+    asked = {"app_label": "stories", "model_name": "story", "field_name": "objective", "term": "fire"}
+    answer = editor.get("/admin/autocomplete/", asked).json()
+    assert [one["id"] for one in answer["results"]] == [str(wanted.pk)]
+
+
+@pytest.mark.catalogue("S26")
 def test_story__for_another_organizations_objective__is_refused(editor: Client, other: Organization) -> None:
     foreign = make.objective(other)
     assert list(errors(editor.post(f"{LIST}add/", NEW | {"objective": foreign.pk}))) == ["objective"]
