@@ -33,6 +33,14 @@ _INDEX = "stackone.contents"
 
 def send(calls: Calls, items: Sequence[Item]) -> Exchange:
     """Put one item, or post several at once: either may be repeated without harm."""
+    if len(items) > 1 and CONTENT_IDS not in calls.memory.learned:
+        # Only the answer to a single one shows whether this LMS wants ids of its own.
+        first, others = _send(calls, items[:1]), _send(calls, items[1:])
+        return Exchange([*first.results, *others.results], others.answer)
+    return _send(calls, items)
+
+
+def _send(calls: Calls, items: Sequence[Item]) -> Exchange:
     bodies = [thaw(item.content).body for item in items]
     try:
         if len(items) == 1:
@@ -115,12 +123,15 @@ def _entry(row: Mapping[str, Any]) -> CatalogueEntry:
 
 
 def content_id(calls: Calls, reference: str) -> str:
-    """The content's id there, where this LMS wants it back; the catalogue is read once in a turn with it."""
+    """The content's id there, where this LMS wants it back."""
     known = calls.memory.contents.get(reference)
     if known is not None and known.remote_id:
         return known.remote_id
-    if not calls.memory.learned.get(CONTENT_IDS):
-        return ""
+    return look_up(calls, reference) if calls.memory.learned.get(CONTENT_IDS) else ""
+
+
+def look_up(calls: Calls, reference: str) -> str:
+    """The id of the content in the catalogue, which is read once in a turn; empty if it is not there."""
     entry = _by_reference(calls).get(reference)
     if entry is None:
         return ""

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from integrations.connectors import http
 from integrations.connectors.base import (
     Ability,
+    DestinationError,
     Exchange,
     Held,
     Item,
@@ -18,10 +19,12 @@ from integrations.connectors.base import (
     Unsupported,
 )
 from integrations.connectors.stackone import answers, contents, people, records
-from integrations.connectors.stackone.answers import Conflict, ItemError, NotThere, Unclear
-from integrations.connectors.stackone.bodies import Body, Told, thaw, with_id
+from integrations.connectors.stackone.answers import Conflict, ItemError, NotThere, Refused, Reply, Unclear
+from integrations.connectors.stackone.bodies import Told, thaw, with_id
 from integrations.connectors.stackone.calls import Calls
 from integrations.connectors.stackone.options import ASSIGN_FIRST
+
+Path = tuple[str, ...]
 
 
 def send(calls: Calls, item: Item) -> Exchange:
@@ -40,10 +43,10 @@ def _exchange(
     return Exchange([ItemResult(item.id, outcome, sentence, **more)], answer)
 
 
-def _post(calls: Calls, item: Item, user: str, kind: str, body: Body) -> Exchange:
+def _post(calls: Calls, item: Item, told: Told, path: Path) -> Exchange:
     """Post below a user. Raises ``NotThere``, ``Conflict``, ``Unsupported`` or a ``DestinationError``."""
     try:
-        reply = answers.written(calls.send("POST", "users", user, kind, body=body))
+        reply = _written(calls, path, told)
     except (NotThere, Conflict):
         raise
     except Unclear as problem:
@@ -51,6 +54,29 @@ def _post(calls: Calls, item: Item, user: str, kind: str, body: Body) -> Exchang
     except ItemError as problem:
         return _exchange(item, Outcome.REJECTED, problem.sentence, problem.reply.answer)
     return _exchange(item, Outcome.DELIVERED, "", reply.answer)
+
+
+def _written(calls: Calls, path: Path, told: Told) -> Reply:
+    """The answer that proves it. Raises what ``answers.written`` raises."""
+    remote_id = contents.content_id(calls, told.reference)
+    try:
+        return answers.written(calls.send("POST", *path, body=with_id(told.body, remote_id)))
+    except Refused:
+        # Perhaps for want of the content's id, where nobody knows yet whether this LMS wants it.
+        is_known = remote_id or contents.CONTENT_IDS in calls.memory.learned
+        found = "" if is_known else _looked_up(calls, told.reference)
+        if not found:
+            raise
+    reply = answers.written(calls.send("POST", *path, body=with_id(told.body, found)))
+    calls.memory.learned[contents.CONTENT_IDS] = True
+    return reply
+
+
+def _looked_up(calls: Calls, reference: str) -> str:
+    try:
+        return contents.look_up(calls, reference)
+    except DestinationError:
+        return ""
 
 
 def _settle(item: Item, conflict: Conflict, *, is_there: bool) -> Exchange:
@@ -74,7 +100,7 @@ def _complete(calls: Calls, item: Item, told: Told, user: str) -> Exchange:
     if calls.option("flow") == ASSIGN_FIRST:
         _assign_first(calls, told, user, remote_id)
     try:
-        return _post(calls, item, user, "completions", with_id(told.body, remote_id))
+        return _post(calls, item, told, ("users", user, "completions"))
     except Conflict as conflict:
         return _settle(item, conflict, is_there=_has_completion(calls, user, told, remote_id))
 
@@ -103,7 +129,7 @@ def _assign_first(calls: Calls, told: Told, user: str, remote_id: str) -> None:
     wanted = Told({"learning_object_external_reference": told.reference})
     try:
         if not records.has_assignment(calls, user, wanted, remote_id):
-            answers.written(calls.send("POST", "users", user, "assignments", body=with_id(wanted.body, remote_id)))
+            _written(calls, ("users", user, "assignments"), wanted)
     except Unsupported:
         calls.memory.learned[Ability.ASSIGNMENTS.value] = False
     except NotThere:
@@ -121,7 +147,7 @@ def _assign(calls: Calls, item: Item, told: Told, user: str) -> Exchange:
     if _has_assignment(calls, item, told, user, remote_id):
         return _exchange(item, Outcome.DELIVERED, _("The LMS has this assignment already."))
     try:
-        return _post(calls, item, user, "assignments", with_id(told.body, remote_id))
+        return _post(calls, item, told, ("users", user, "assignments"))
     except Conflict as conflict:
         is_there = any(records.assignments(calls, user, told.reference, remote_id))
         return _settle(item, conflict, is_there=is_there)

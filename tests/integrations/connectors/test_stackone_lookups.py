@@ -19,6 +19,7 @@ from integrations.connectors.base import (
 )
 from integrations.connectors.http import Door
 from integrations.connectors.stackone.calls import MOST_PAGES
+from integrations.connectors.stackone.options import ASSIGN_FIRST, COMPLETE_ONLY
 from lmsbridge.practice.faults import Fault
 from tests.integrations.connectors.stackone import STACKONE, AssigningStage, StackOneStage
 from tests.integrations.connectors.stage import ANN, REFERENCE
@@ -185,6 +186,27 @@ def test_contents__of_a_batch__get_their_ids_when_they_are_needed(stage: StackOn
     assert sum(call.startswith("GET content") for call in stage.calls) == 1
 
 
+def test_contents__brought_all_at_once_at_first__show_whether_ids_are_wanted(stage: StackOneStage) -> None:
+    stage.account.switches.switch(content_ids="yes")
+    several = [stage.content(external_reference=f"course-{number}") for number in range(3)]
+    assert [one.outcome for one in stage.send(*several).results] == [Outcome.DELIVERED] * 3
+    assert stage.calls == ["PUT content", "POST content/batch"]
+    assert stage.outcome(stage.result(external_reference="course-2")) is Outcome.DELIVERED
+
+
+@pytest.mark.parametrize("flow", [COMPLETE_ONLY, ASSIGN_FIRST])
+def test_result__about_something_brought_by_others__learns_that_ids_are_wanted(
+    stage: StackOneStage, flow: str
+) -> None:
+    stage.options["flow"] = flow
+    stage.account.switches.switch(content_ids="yes")
+    assert stage.outcome(stage.result()) is Outcome.DELIVERED
+    assert stage.memory.learned["content_ids"] is True
+    before = len(stage.calls)
+    assert stage.outcome(stage.result()) is Outcome.DELIVERED
+    assert len(stage.calls) - before == (1 if flow == COMPLETE_ONLY else 3)
+
+
 @pytest.mark.parametrize("batches", ["a_list_each", "nothing"])
 def test_contents__of_a_batch__are_delivered(stage: StackOneStage, batches: str) -> None:
     stage.account.switches.switch(batches=batches)
@@ -203,6 +225,7 @@ def test_contents__of_a_batch__are_refused_one_by_one(stage: StackOneStage) -> N
 @pytest.mark.parametrize("errors", [[["wrong"]], {"0": "wrong"}, "wrong"], ids=["too few", "object", "text"])
 def test_contents__of_a_batch__refused_nobody_knows_which__are_taken_apart(stage: StackOneStage, errors: Any) -> None:
     said = Fault("answer", status=202, body=str({"errors": errors}).replace("'", '"').encode(), headers=JSON)
+    stage.memory.learned["content_ids"] = False
     stage.store.script([said])
     several = [stage.content(external_reference="a"), stage.content(external_reference="b")]
     assert {one.outcome for one in stage.send(*several).results} == {Outcome.REJECTED}
