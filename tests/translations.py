@@ -48,7 +48,8 @@ def wanted() -> set[str]:
 def _of_code(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) in GETTEXT:
-            yield NUL.join(one.value for one in node.args[:2] if isinstance(one, ast.Constant))
+            texts = (one.value for one in node.args[:2] if isinstance(one, ast.Constant))
+            yield NUL.join(text for text in texts if isinstance(text, str))
 
 
 def _of_template(name: str) -> Iterator[str]:
