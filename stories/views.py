@@ -76,7 +76,10 @@ def told(request: HttpRequest, token: str) -> HttpResponse:
     play = _play(request)
     if play is None or play.finished_at is None:
         return JsonResponse({"state": telling.KEPT, "words": ""}, status=HTTPStatus.FORBIDDEN)
-    response = JsonResponse(telling.told(play).as_json())
+    url = launches.wishes(play.launch).return_url
+    # The way back may have become known only after the end was shown.
+    back = {"url": url, "host": notices.host_of(url)} if url else None
+    response = JsonResponse({**telling.told(play).as_json(), "back": back})
     response["Referrer-Policy"] = "no-referrer"
     return response
 

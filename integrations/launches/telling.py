@@ -92,6 +92,9 @@ def _of_delivery(delivery: Delivery) -> Told:
         return Told(State.SENDING, _sending(delivery))
     if delivery.state == Delivery.State.HELD and delivery.reason == Delivery.Reason.RELAUNCH:
         return _of_closed_session(delivery)
+    if delivery.state == Delivery.State.HELD and delivery.reason == Delivery.Reason.SESSION:
+        # A worker is about to ask the LMS about the session.
+        return Told(State.SENDING, _("Your result is being sent to your learning management system."))
     return Told(State.HELD, _kept())
 
 

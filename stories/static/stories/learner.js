@@ -110,6 +110,12 @@
     const words = told.querySelector("#told-words");
     if (words.textContent !== news.words) words.textContent = news.words;
     if (news.state === "sending") return false;
+    const back = one("#back");
+    if (back && news.back) {
+      back.querySelector("a").href = news.back.url;
+      back.querySelector("#back-host").textContent = news.back.host;
+      back.hidden = false;
+    }
     told.className = `told ${news.state}`;
     told.dataset.state = news.state;
     told.querySelector("form")?.remove();
