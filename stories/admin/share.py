@@ -40,7 +40,7 @@ class ShareAdmin(TenantModelAdmin):
     def get_list_display(self, request: HttpRequest) -> Any:
         """The columns, with the link for those who may hand it out."""
         columns = [*super().get_list_display(request)]
-        return [*columns[:2], "link", "package", *columns[2:]] if self.may(request, EDITORS) else columns
+        return [*columns[:2], "link", *columns[2:]] if self.may(request, EDITORS) else columns
 
     @admin.display(description=gettext_lazy("LMS configuration"))
     def lms(self, share: Share) -> str:
@@ -49,16 +49,15 @@ class ShareAdmin(TenantModelAdmin):
 
     @admin.display(description=gettext_lazy("link"))
     def link(self, share: Share) -> SafeString | str:
-        """The address, to copy."""
-        return format_html('<code class="share-link">{}</code>', address) if (address := link_of(share)) else "–"
-
-    @admin.display(description=gettext_lazy("cmi5 package"))
-    def package(self, share: Share) -> SafeString | str:
-        """The package to upload to an LMS."""
-        if share.standing() != Share.Standing.OPEN:
+        """The address, to copy, and the package that holds it."""
+        address = link_of(share)
+        if not address:
             return "–"
-        address = reverse("admin:stories_share_zip", args=[share.pk])
-        return format_html('<a href="{}" download>{}</a>', address, _("Download"))
+        shown = format_html('<code class="share-link">{}</code>', address)
+        if share.standing() != Share.Standing.OPEN:
+            return shown
+        package = reverse("admin:stories_share_zip", args=[share.pk])
+        return format_html('{}<br><a href="{}" download>{}</a>', shown, package, _("cmi5 package"))
 
     @admin.display(description=gettext_lazy("standing"))
     def standing_now(self, share: Share) -> SafeString:
