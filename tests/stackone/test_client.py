@@ -213,6 +213,7 @@ def test_body__of_a_content__is_known_to_the_client(client: StackOneClient, stag
 
 
 def test_body__of_a_batch__is_known_to_the_client(client: StackOneClient, stage: StackOneStage) -> None:
+    stage.memory.learned["content_ids"] = False
     body = sent(stage, stage.content(external_reference="a"), stage.content(external_reference="b", active=False))
     assert client.check("batch", body) == {"errors": [], "lost": []}
 

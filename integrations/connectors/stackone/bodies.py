@@ -20,6 +20,7 @@ Body = dict[str, Any]
 _EMAIL = forms.EmailField(max_length=254)
 _LOCALE = re.compile(r"([A-Za-z]{2,3})-([A-Za-z]{2})")
 _WHOLE = Decimal(100)
+_VERDICTS = {True: "Pass", False: "Fail", None: ""}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -70,8 +71,7 @@ def not_valid(sentence: str) -> Held:
 
 def completion(facts: Facts) -> Body:
     """The completion that tells a finished result. Raises ``Held`` where it cannot be told."""
-    verdict = {True: "Pass", False: "Fail"}.get(facts.success) if facts.success is not None else None
-    points = score(facts)
+    verdict, points = _VERDICTS[facts.success], score(facts)
     return {
         "learning_object_external_reference": _reference(facts.external_reference),
         # Without a result it is complete, and nobody said how well.

@@ -36,7 +36,8 @@ def answer(store: Store, request: Request, rest: str) -> Reply:
         _check_account(account, request)
         if path[:2] != ["unified", "lms"]:
             raise Refused(404, "There is no such resource.")
-        return _route(account, request, path[2:])
+        with account.lock:
+            return _route(account, request, path[2:])
     except Refused as refused:
         return refused.reply
 

@@ -31,7 +31,7 @@ from tests.lms import PracticeLMS
 
 # Which methods an ability stands for.
 METHODS: Mapping[Ability, tuple[str, ...]] = {
-    Ability.LAUNCHES: ("fetch_token", "launch_connection"),
+    Ability.LAUNCHES: ("fetch_token", "launch_connection", "open_session", "compose_event"),
     Ability.CONTENT: ("compose_content", "send_content"),
     Ability.CATALOGUE: ("catalogue",),
     Ability.CREATOR: ("creator_link",),
