@@ -162,7 +162,19 @@ def _object(text: str) -> dict[str, Any]:
         raise _bad(_("The actor is no JSON object."))
     if _depth(found) > DEEPEST:
         raise _bad(_("The actor is nested too deeply."))
+    if not _can_be_kept(found):
+        raise _bad(_("The actor holds characters or numbers that cannot be kept."))
     return found
+
+
+def _can_be_kept(value: Any) -> bool:
+    """Not with half a character, which is no UTF-8, nor with NUL or infinity, which PostgreSQL takes in no JSON."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        text.encode()
+    except ValueError:
+        return False
+    return "\\u0000" not in text
 
 
 def _is_uuid(text: str) -> bool:

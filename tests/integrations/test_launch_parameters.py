@@ -107,6 +107,10 @@ BAD_ACTORS: dict[str, str] = {
     "account without name": json.dumps({"account": {"homePage": "https://people.example.com"}}),
     "account with a nul": json.dumps({"account": {"name": "ann\x00"}}),
     "account with a bad home page": json.dumps({"account": {"name": "ann", "homePage": "people"}}),
+    "half a character": '{"account": {"homePage": "https://x.example/\\ud800", "name": "ann"}}',
+    "half a character below": '{"mbox": "mailto:ann@example.com", "more": "\\ud800"}',
+    "nul below": '{"mbox": "mailto:ann@example.com", "more": ["\\u0000"]}',
+    "endless": '{"mbox": "mailto:ann@example.com", "more": 1e999}',
     "account with true": json.dumps({"account": {"name": True}}),
 }
 
