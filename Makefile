@@ -102,11 +102,12 @@ lock: ## refresh the locks from the .in files
 	@sh .ci/uv var/lock-venv $(COMPILE) -o tests/requirements-lrs.txt tests/requirements-lrs.in
 	@sh .ci/uv var/lock-venv $(COMPILE) -o tests/requirements-peer.txt tests/requirements-peer.in
 	@rm -rf var/lock-venv
-	@if command -v npm >/dev/null; then cd tests/validator && \
-		npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund; fi
+	@if command -v npm >/dev/null; then for folder in validator cmi5 stackone; do ( cd tests/$$folder && \
+		npm install --package-lock-only --ignore-scripts --omit-lockfile-registry-resolved --no-audit --no-fund ); done; fi
 
 clean: ## remove the environments and caches, not the demo's data
-	rm -rf $(VENV) var/lrs-venv var/peer-venv var/lock-venv var/validator var/static
+	rm -rf $(VENV) var/lrs-venv var/peer-venv var/lock-venv var/static
+	rm -rf var/validator var/cmi5 var/stackone
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

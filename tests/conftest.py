@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures_ralph",
     "tests.fixtures_validator",
     "tests.fixtures_browser",
+    "tests.cmi5.fixtures",
     "tests.fixtures_lms",
     "tests.fixtures_cast",
     "tests.outage",

@@ -51,7 +51,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
     (An xdist group would do, but pytest-xdist 3.8 does not see groups with pytest 9.2: its issue 1386.)
     """
-    servers = {"ralph", "xapi_validator", "browser", "processes"} & set(getattr(item, "fixturenames", ()))
+    servers = {"ralph", "xapi_validator", "second_opinion", "browser", "processes"} & set(getattr(item, "fixturenames", ()))
     if servers or item.get_closest_marker("processes") or item.get_closest_marker("browser"):
         item.add_marker(pytest.mark.alone)
 

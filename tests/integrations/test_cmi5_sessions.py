@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,6 +19,8 @@ from objectives.models import Membership, Result
 from stories import publishing
 from stories.models import Play, Share, Story
 from tests import make
+from tests.cmi5.comparison import differences
+from tests.cmi5.fixtures import Play as SecondOpinion
 from tests.cmi5.player import launched, registered
 from tests.cmi5.structure import structure, unit
 from tests.learner import Learner
@@ -368,3 +371,18 @@ def test_session__of_an_erased_learner__is_forgotten(enrolled: Enrolled) -> None
     launch.refresh_from_db()
     assert (launch.given_actor, launch.session, launch.sealed_token) == ({}, {}, "")
     assert not Delivery.objects.exclude(content="").exists()
+
+
+# A second opinion --------------------------------------------------------------------------------------------------
+
+
+def test_session__says_what_another_implementation_says(enrolled: Enrolled, second_opinion: SecondOpinion) -> None:
+    enrolled.launch().press("begin").play_through()
+    ours = enrolled.told() and enrolled.session.statements
+    score = json.dumps(ours[3]["result"]["score"])
+    again = registered(enrolled.scene.lms, structure(unit(url=enrolled.session.unit.url, masteryScore="0.5")))
+    theirs = launched(enrolled.scene.lms, again)
+    steps = ("initialize", "progress:50", "complete", f"pass:{score}", "terminate")
+    ended = second_opinion(theirs.link, *steps)
+    assert ended.returncode == 0, ended.stderr
+    assert differences(ours, theirs.statements) == []
