@@ -50,13 +50,14 @@ class Wanted:
 
 
 def wanted() -> list[Wanted]:
-    """All schedules. Retention comes half an hour after the re-queue, which is the more urgent."""
+    """All schedules. Retention comes half an hour after the re-queue, which is the more urgent, then comparisons."""
     at = settings.REQUEUE_AT.replace(tzinfo=None)
-    later = (datetime.combine(datetime(2000, 1, 1), at) + timedelta(minutes=30)).time()
+    later, night = ((datetime.combine(datetime(2000, 1, 1), at) + timedelta(minutes=n)).time() for n in (30, 60))
     return [
         Wanted("LMS Bridge: daily re-queue", "integrations.tasks.requeue", at),
         Wanted("LMS Bridge: hourly check", "integrations.tasks.check", None),
         Wanted("LMS Bridge: daily retention", "integrations.tasks.retain", later),
+        Wanted("LMS Bridge: daily comparison", "integrations.tasks.compare", night),
     ]
 
 

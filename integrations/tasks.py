@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
+from django.utils.translation import gettext as _
 from django_q.models import Failure
 from django_q.tasks import async_task
 from redis.exceptions import RedisError
@@ -118,11 +119,19 @@ def examine_held() -> str:
 
 def retain() -> str:
     """Once a day: drop what was kept long enough, also the failures that django-q2 keeps for ever."""
+    jobs.drop_old_downloads(clock.now())
     Failure.objects.filter(stopped__lt=clock.now() - timedelta(days=settings.RETENTION_CONTENT_DAYS)).delete()
     if keeping.retain(clock.now(), time.monotonic() + settings.DELIVERY_SLICE):
         nudge("retain")
         return "more"
     return "done"
+
+
+def compare() -> str:
+    """Once a night: hold what was delivered against what the LMSs say, where that is wanted."""
+    busy = Job.objects.open().filter(kind="compare").values_list("parameters__configuration", flat=True)
+    wanted = LMSConfiguration.objects.sending().filter(compares_nightly=True).exclude(pk__in=list(busy))
+    return f"{len([begin_comparison(one) for one in wanted.select_related('organization')])} begun"
 
 
 def check() -> str:
@@ -288,6 +297,17 @@ def begin_job(kind: str, **values: Any) -> Job:
         job = Job.objects.create(kind=kind, **values)
         transaction.on_commit(lambda: nudge("work_jobs"), robust=True)
     return job
+
+
+def begin_comparison(configuration: LMSConfiguration, **values: Any) -> Job:
+    """Begin to compare what was delivered with what the LMS says."""
+    return begin_job(
+        "compare",
+        organization=configuration.organization,
+        title=_("Compare with the LMS: %(name)s") % {"name": configuration.name},
+        parameters={"configuration": configuration.pk},
+        **values,
+    )
 
 
 def tested(configuration: LMSConfiguration, found: Check | DestinationError) -> None:

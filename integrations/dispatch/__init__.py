@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from integrations.dispatch.assignments import tell_assignments, tell_open_assignments
+from integrations.dispatch.catalogue import keep_catalogue, map_item, unmap
+from integrations.dispatch.comparing import send_again
 from integrations.dispatch.contents import follow, follow_everywhere, mend, offer, release_waiting
 from integrations.dispatch.plan import earlier, plan, plan_earlier, plan_missing
 from integrations.dispatch.releasing import hold_what_cannot_go, recheck, release, reschedule, retry
@@ -17,6 +19,8 @@ __all__ = [
     "follow",
     "follow_everywhere",
     "hold_what_cannot_go",
+    "keep_catalogue",
+    "map_item",
     "mend",
     "offer",
     "plan",
@@ -27,8 +31,10 @@ __all__ = [
     "release_waiting",
     "reschedule",
     "retry",
+    "send_again",
     "serve_next",
     "tell_assignments",
     "tell_open_assignments",
     "unapproved",
+    "unmap",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import uuid
 from datetime import UTC, datetime
 
@@ -199,6 +200,9 @@ class Composer:
         return event_facts(self.launch, event, delivery.uuid)
 
     def _compose(self, facts: Told) -> bytes:
+        if isinstance(facts, Facts | AssignmentFacts) and self.configuration.profile:
+            # What is told of everybody, unless the person's own says otherwise.
+            facts = dataclasses.replace(facts, profile={**self.configuration.profile, **facts.profile})
         if isinstance(facts, Facts):
             return self.connector.compose(facts, self.connection)
         if isinstance(facts, AssignmentFacts):

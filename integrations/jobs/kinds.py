@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import chain
 
 from django.db import transaction
@@ -17,6 +17,7 @@ from integrations import dispatch
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.delivery import DeliveryQuerySet
 from objectives.models import Job
+from objectives.models.job import LEASE
 
 # Rows that one step looks at; a person may also do so many at once without a job.
 STEP = 500
@@ -45,20 +46,35 @@ class Step:
     changed: int
     cursor: int
     lanes: set[int] = field(default_factory=set)
+    is_last: bool | None = None  # where the number of rows does not tell it
+    notes: Mapping[str, int] = field(default_factory=dict)  # sentences about rows, and of how many they are true
 
     @property
     def over(self) -> bool:
-        """Whether the step found fewer rows than it could have taken."""
-        return self.handled < STEP
+        """Whether it was the last one: it found fewer rows than it could have taken, or says so."""
+        return self.handled < STEP if self.is_last is None else self.is_last
+
+
+class Stopped(Exception):
+    """A job cannot go on; says why. What was done before stays done."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
 
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of job: how many rows it is about, one step of it, and what it comes to in words."""
+    """One kind of job: how many rows it is about, one step of it, and what it comes to in words.
+
+    The steps of one that ``asks`` an LMS are done outside of any transaction, and take at most ``lease``.
+    """
 
     count: Callable[[Job], int]
     step: Callable[[Job], Step]
     words: Callable[[int, int], str]  # from the rows changed and the rows passed over
+    asks: bool = False
+    lease: timedelta = LEASE
 
 
 # Deliveries --------------------------------------------------------------------------------------------------------
@@ -139,7 +155,7 @@ def failed_since(configuration: LMSConfiguration, since: datetime) -> dict[str, 
 def _failed(job: Job) -> list[DeliveryQuerySet]:
     since = parse_datetime(job.parameters["since"])
     assert since is not None  # noqa: S101  # written by our own page
-    found = failed_since(_configuration(job), since)
+    found = failed_since(configuration_of(job), since)
     # Only the states in which there was something, so that the steps look for nothing in vain.
     return [found[state].filter(pk__lte=job.parameters["up_to"]) for state in job.parameters["states"]]
 
@@ -158,30 +174,34 @@ def _retry_failed(job: Job) -> Step:
 # Earlier results ---------------------------------------------------------------------------------------------------
 
 
-def _configuration(job: Job) -> LMSConfiguration:
+def configuration_of(job: Job) -> LMSConfiguration:
+    """The LMS configuration that a job is about."""
     own = LMSConfiguration.objects.of(job.organization).select_related("organization", "lane")
     found: LMSConfiguration = own.get(pk=job.parameters["configuration"])
     return found
 
 
 def _count_earlier(job: Job) -> int:
-    return dispatch.earlier(_configuration(job), job.parameters["objectives"]).order_by().count()
+    return dispatch.earlier(configuration_of(job), job.parameters["objectives"]).order_by().count()
 
 
 def _backfill(job: Job) -> Step:
-    planned, last, lanes = dispatch.plan_earlier(_configuration(job), job.parameters["objectives"], job.cursor, STEP)
+    planned, last, lanes = dispatch.plan_earlier(
+        configuration_of(job), job.parameters["objectives"], job.cursor, STEP
+    )
     return Step(planned, planned, last, lanes)
 
 
 # In words ----------------------------------------------------------------------------------------------------------
 
 
-def _said(text: str, count: int) -> str:
+def said(text: str, count: int) -> str:
+    """A text with the count in it as people write numbers."""
     return text % {"count": f"{count:,}"}
 
 
 def _retried(changed: int, passed: int) -> str:
-    said = _said(
+    words = said(
         ngettext("%(count)s delivery is tried again.", "%(count)s deliveries are tried again.", changed), changed
     )
     other = ngettext(
@@ -189,31 +209,31 @@ def _retried(changed: int, passed: int) -> str:
         "%(count)s were passed over: what is delivered or held is not retried.",
         passed,
     )
-    return f"{said} {_said(other, passed)}" if passed else said
+    return f"{words} {said(other, passed)}" if passed else words
 
 
 def _held(changed: int, passed: int) -> str:
-    said = _said(ngettext("%(count)s delivery is held.", "%(count)s deliveries are held.", changed), changed)
+    words = said(ngettext("%(count)s delivery is held.", "%(count)s deliveries are held.", changed), changed)
     other = ngettext(
         "%(count)s was passed over: only what is queued, and in no request just now, can be held.",
         "%(count)s were passed over: only what is queued, and in no request just now, can be held.",
         passed,
     )
-    return f"{said} {_said(other, passed)}" if passed else said
+    return f"{words} {said(other, passed)}" if passed else words
 
 
 def _released(changed: int, passed: int) -> str:
-    said = _said(ngettext("%(count)s delivery is released.", "%(count)s deliveries are released.", changed), changed)
+    words = said(ngettext("%(count)s delivery is released.", "%(count)s deliveries are released.", changed), changed)
     other = ngettext(
         "%(count)s was passed over: it is not held, or its reason is still there.",
         "%(count)s were passed over: they are not held, or their reason is still there.",
         passed,
     )
-    return f"{said} {_said(other, passed)}" if passed else said
+    return f"{words} {said(other, passed)}" if passed else words
 
 
 def _backfilled(changed: int, passed: int) -> str:
-    said = _said(
+    words = said(
         ngettext(
             "%(count)s earlier result was planned. It goes behind whatever is new.",
             "%(count)s earlier results were planned. They go behind whatever is new.",
@@ -221,7 +241,7 @@ def _backfilled(changed: int, passed: int) -> str:
         ),
         changed,
     )
-    return f"{said} {_said(_('%(count)s had been planned or detached meanwhile.'), passed)}" if passed else said
+    return f"{words} {said(_('%(count)s had been planned or detached meanwhile.'), passed)}" if passed else words
 
 
 KINDS = {

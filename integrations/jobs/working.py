@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +15,8 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from integrations import lifeline
-from integrations.jobs.kinds import KINDS, Kind, Step
+from integrations.jobs.kinds import Kind, Step, Stopped
+from integrations.jobs.registry import KINDS
 from objectives.models import Job
 from objectives.models.job import LEASE
 
@@ -22,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 # Seconds that one job has before the next one in the row gets its turn.
 TURN = 5.0
+# So many different sentences about rows are shown.
+NOTES_SHOWN = 10
 
 Wake = Callable[[set[int]], None]
 
@@ -69,34 +73,66 @@ def _turn(pk: int, token: uuid.UUID, until: float, wake: Wake) -> None:
 def step(pk: int, token: uuid.UUID, wake: Wake) -> bool:
     """Do one step of the job whose lease we hold, and renew it; whether there may be another one."""
     with transaction.atomic():
-        held = Job.objects.holding(pk, token)
-        # The job is locked by this until the step is committed.
-        if not held.update(state=Job.State.RUNNING, lease_until=Now() + LEASE):
-            return False
-        job = Job.objects.select_related("organization").get(pk=pk)
-        if job.cancel_asked:
-            held.update(**job.finish(Job.State.CANCELLED, job.cancelled_words()))
+        job = _begun(pk, token)
+        if job is None:
             return False
         kind = KINDS[job.kind]
-        if job.total is None:
-            job.total = kind.count(job)
+        if not kind.asks:
+            return _did(job, kind, kind.step(job), token, wake)
+        Job.objects.holding(pk, token).update(total=job.total, lease_until=Now() + kind.lease)
+    # No lock is held while somebody else's server is asked; who has lost the job meanwhile writes nothing down.
+    try:
         did = kind.step(job)
-        held.update(**_moved(job, kind, did))
-        wake(did.lanes)
-    return not did.over
+    except Stopped as problem:
+        Job.objects.holding(pk, token).update(**job.finish(Job.State.FAILED, problem.sentence))
+        return False
+    with transaction.atomic():
+        return _did(job, kind, did, token, wake)
+
+
+def _begun(pk: int, token: uuid.UUID) -> Job | None:
+    """The job, locked until the transaction ends; ``None`` if it is no longer ours or was cancelled."""
+    held = Job.objects.holding(pk, token)
+    if not held.update(state=Job.State.RUNNING, lease_until=Now() + LEASE):
+        return None
+    job: Job = Job.objects.select_related("organization").get(pk=pk)
+    if job.cancel_asked:
+        held.update(**job.finish(Job.State.CANCELLED, job.cancelled_words()))
+        return None
+    if job.total is None:
+        job.total = KINDS[job.kind].count(job)
+    return job
+
+
+def _did(job: Job, kind: Kind, did: Step, token: uuid.UUID, wake: Wake) -> bool:
+    """Write down what a step did; whether there may be another one."""
+    wake(did.lanes)
+    held = Job.objects.holding(job.pk, token)
+    return bool(held.update(**_moved(job, kind, did), **_renewed(did))) and not did.over
+
+
+def _renewed(did: Step) -> dict[str, Any]:
+    return {} if did.over else {"lease_until": Now() + LEASE}
 
 
 def _moved(job: Job, kind: Kind, did: Step) -> dict[str, Any]:
     changed = job.parameters.get("changed", 0) + did.changed
     done = job.done + did.handled
+    notes = dict(Counter(job.parameters.get("notes", {})) + Counter(did.notes))
     columns = {
         "total": job.total,
         "done": done,
         "cursor": did.cursor,
-        "parameters": job.parameters | {"changed": changed},
+        "parameters": job.parameters | {"changed": changed, "notes": notes},
     }
     if did.over:
         # Whatever was counted and is no longer there went its own way meanwhile.
         passed = max(done, job.total or 0) - changed
-        columns |= job.finish(Job.State.DONE, kind.words(changed, passed))
+        columns |= job.finish(Job.State.DONE, " ".join([kind.words(changed, passed), *_noted(notes)]))
     return columns
+
+
+def _noted(notes: dict[str, int]) -> list[str]:
+    """What was noted of rows, the most frequent first."""
+    often = sorted(notes.items(), key=lambda one: -one[1])[:NOTES_SHOWN]
+    return [_("%(count)s: %(sentence)s") % {"count": f"{count:,}", "sentence": text} for text, count in often]

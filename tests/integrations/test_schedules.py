@@ -21,7 +21,12 @@ from tests.processes import Processes
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
-NAMES = {"LMS Bridge: daily re-queue", "LMS Bridge: hourly check", "LMS Bridge: daily retention"}
+NAMES = {
+    "LMS Bridge: daily re-queue",
+    "LMS Bridge: hourly check",
+    "LMS Bridge: daily retention",
+    "LMS Bridge: daily comparison",
+}
 
 
 def requeue() -> Any:
