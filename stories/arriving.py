@@ -9,7 +9,7 @@ from django.utils.crypto import get_random_string
 
 from integrations import launches
 from integrations.launches import BadLaunch
-from stories import framing, notices, playing, telling, throttle
+from stories import framing, notices, playing, telling, throttle, words
 from stories.forms import EmailForm
 from stories.models import Play, Share
 from stories.pages import Stage
@@ -61,6 +61,7 @@ class Arrival:
                 return notices.too_many()
             throttle.count(self.request, "claims", learner)
         launch = launches.open_launch(self.share.organization, self.share.configuration, parameters)
+        words.speak(words.choose(launches.wishes(launch).languages, self.share.story.language))
         if launch.ended_at is not None and launch.finished_at is None:
             return notices.session_over(self.share, launch)
         play = playing.by_launch(self.share, launch)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from integrations.models import Launch
 from objectives.models import Organization
 from stories import words
 from tests import make, translations
@@ -115,6 +117,23 @@ def test_preview__speaks_the_story_s_language_and_the_admin_english(organization
     preview = author.get(f"/admin/stories/story/{found.pk}/preview/").content.decode()
     assert "Commencer" in preview
     assert "Add a scene" in author.get(f"/admin/stories/story/{found.pk}/change/").content.decode()
+
+
+def test_session__whose_learner_prefers_another_language__speaks_that(organization: Organization) -> None:
+    share = make.share(make.story(organization, language="de"), make.configuration(organization))
+    lms = "https://lms.example.com"
+    query = {
+        "actor": json.dumps({"account": {"homePage": lms, "name": "ann"}}),
+        "activityId": f"{lms}/course/1",
+        "registration": "0d9b6f52-3c39-4a5f-8f0e-1f2f7f8f3a11",
+        "endpoint": f"{lms}/xapi/",
+        "fetch": f"{lms}/fetch/1",
+    }
+    assert "Starten" in Learner(share).open(**query).text
+    Launch.objects.update(cmi5=Launch.Cmi5.OPEN, session={"preferences": {"languagePreference": "ja, fr-CA, en"}})
+    learner = Learner(share).open(**query)
+    assert "Commencer" in learner.text
+    assert "Scène 1 sur 2" in learner.press("begin").page
 
 
 def test_request__leaves_the_language_of_the_next_alone(organization: Organization) -> None:
