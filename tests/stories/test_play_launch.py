@@ -260,6 +260,7 @@ def test_end__turns_from_sending_to_recorded(scene: Scene) -> None:
     assert look(learner) == {
         "state": "recorded",
         "words": "Your result is recorded in your learning management system.",
+        "back": None,
     }
     assert "Your result is recorded in your learning management system." in learner.press("end").text
     [statement] = scene.lms.store().statements
