@@ -221,7 +221,7 @@ def test_action__on_very_many__keeps_how_the_list_was_narrowed(
     chosen = Job.objects.get(kind="hold").parameters["selection"]
     since = datetime.fromisoformat(chosen.pop("created_at__gte"))
     assert timedelta(hours=23) < timezone.now() - since < timedelta(hours=25)
-    assert chosen == {"configuration": str(lms.pk), "result__participant": person.pk}
+    assert chosen == {"configuration": str(lms.pk), "participant": person.pk}
 
 
 def test_action__on_very_many_that_fail__is_about_them_alone(
