@@ -33,7 +33,7 @@ def lms() -> Iterator[PracticeLMS]:
 
 
 @pytest.fixture(scope="module")
-def client(lms: PracticeLMS) -> Iterator[StackOneClient]:
+def vendor(lms: PracticeLMS) -> Iterator[StackOneClient]:
     with StackOneClient(f"{lms.address}/stackone", "practice-api-key") as opened:
         yield opened
 
@@ -64,10 +64,10 @@ def only(rows: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("ids", ["no", "yes"])
-def test_client__upserting_content__takes_the_answer(client: StackOneClient, stage: StackOneStage, ids: str) -> None:
+def test_client__upserting_content__takes_the_answer(vendor: StackOneClient, stage: StackOneStage, ids: str) -> None:
     stage.account.switches.switch(content_ids=ids)
     body = {"externalReference": "new", "title": "New", "active": True, "contentUrl": "https://learn.example.com/1"}
-    answer = client.ask("upsertContent", lmsUpsertContentRequestDto=body)
+    answer = vendor.ask("upsertContent", lmsUpsertContentRequestDto=body)
     assert answer["status"] == 201
     assert answer["data"]["data"]["externalReference"] == "new"
     assert ("id" in answer["data"]["data"]) is (ids == "yes")
@@ -75,31 +75,31 @@ def test_client__upserting_content__takes_the_answer(client: StackOneClient, sta
 
 @pytest.mark.parametrize("batches", ["a_list_each", "nothing"])
 def test_client__upserting_a_batch__takes_the_answer(
-    client: StackOneClient, stage: StackOneStage, batches: str
+    vendor: StackOneClient, stage: StackOneStage, batches: str
 ) -> None:
     stage.account.switches.switch(batches=batches)
     items = [{"externalReference": "new", "title": "New"}, {"externalReference": "old", "active": False}]
-    answer = client.ask("batchUpsertContent", lmsBatchUpsertContentRequestDto={"items": items})
+    answer = vendor.ask("batchUpsertContent", lmsBatchUpsertContentRequestDto={"items": items})
     assert answer["status"] == 202
     assert stage.account.contents["old"]["active"] is False
 
 
-def test_client__creating_an_assignment__takes_the_answer(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__creating_an_assignment__takes_the_answer(vendor: StackOneClient, stage: StackOneStage) -> None:
     body = {"learningObjectExternalReference": REFERENCE, "status": {"value": "in_progress"}, "progress": 40}
-    answer = client.ask("createUserAssignment", id="u1", lmsCreateAssignmentRequestDto=body)
+    answer = vendor.ask("createUserAssignment", id="u1", lmsCreateAssignmentRequestDto=body)
     assert answer["status"] == 201
     assert answer["data"]["data"]["id"] in stage.account.assignments
 
 
-def test_client__creating_a_completion__takes_the_answer(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__creating_a_completion__takes_the_answer(vendor: StackOneClient, stage: StackOneStage) -> None:
     body = {"learningObjectExternalReference": REFERENCE, "result": {"value": "Pass"}, "timeSpent": "PT42M"}
-    answer = client.ask("createUserCompletion", id="u1", lmsCreateCompletionRequestDto=body)
+    answer = vendor.ask("createUserCompletion", id="u1", lmsCreateCompletionRequestDto=body)
     assert answer["status"] == 201
     assert answer["data"]["data"]["id"] in stage.account.completions
 
 
-def test_client__deleting_a_completion__takes_the_answer(client: StackOneClient, stage: StackOneStage) -> None:
-    answer = client.ask("deleteUserCompletion", id="u1", subResourceId=only(stage.account.completions))
+def test_client__deleting_a_completion__takes_the_answer(vendor: StackOneClient, stage: StackOneStage) -> None:
+    answer = vendor.ask("deleteUserCompletion", id="u1", subResourceId=only(stage.account.completions))
     assert answer["status"] == 200
     assert not stage.account.completions
 
@@ -119,21 +119,21 @@ def test_client__deleting_a_completion__takes_the_answer(client: StackOneClient,
     ],
 )
 def test_client__listing__takes_each_page(
-    client: StackOneClient, stage: StackOneStage, operation: str, request_: dict[str, Any], count: int
+    vendor: StackOneClient, stage: StackOneStage, operation: str, request_: dict[str, Any], count: int
 ) -> None:
     for pages in ("end", "may_be_empty"):
         stage.account.switches.switch(pages=pages)
-        answer = client.ask(operation, pageSize="1", **request_)
+        answer = vendor.ask(operation, pageSize="1", **request_)
         assert (answer.get("status"), len(answer.get("data", []))) == (200, count), answer
 
 
-def test_client__listing_contents_in_pages__gets_all(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__listing_contents_in_pages__gets_all(vendor: StackOneClient, stage: StackOneStage) -> None:
     for number in range(5):
         stage.account.put({"external_reference": f"c{number}", "title": f"Course {number}"})
-    assert len(client.ask("listContent", pageSize="2")["data"]) == 6
+    assert len(vendor.ask("listContent", pageSize="2")["data"]) == 6
 
 
-def test_client__getting_single_things__takes_the_answers(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__getting_single_things__takes_the_answers(vendor: StackOneClient, stage: StackOneStage) -> None:
     content = stage.account.contents[REFERENCE]["id"]
     assignment, completion = only(stage.account.assignments), only(stage.account.completions)
     asked: list[tuple[str, dict[str, str]]] = [
@@ -146,23 +146,23 @@ def test_client__getting_single_things__takes_the_answers(client: StackOneClient
         ("getUserCompletion", {"id": "u1", "subResourceId": completion}),
         ("accounts.getAccount", {"id": ACCOUNT_ID}),
     ]
-    answers = {operation: client.ask(operation, **request) for operation, request in asked}
+    answers = {operation: vendor.ask(operation, **request) for operation, request in asked}
     assert {operation: answer.get("status") for operation, answer in answers.items()} == dict.fromkeys(answers, 200)
 
 
 @pytest.mark.parametrize("operation", ["getCategory", "getSkill"])
 def test_client__getting_what_is_not_there__meets_a_typed_error(
-    client: StackOneClient, stage: StackOneStage, operation: str
+    vendor: StackOneClient, stage: StackOneStage, operation: str
 ) -> None:
-    answer = client.ask(operation, id="none")
+    answer = vendor.ask(operation, id="none")
     assert (answer["error"], answer["status"]) == ("NotFoundResponse", 404)
 
 
 def test_client__with_an_operation_that_was_taken_away__meets_a_typed_error(
-    client: StackOneClient, stage: StackOneStage
+    vendor: StackOneClient, stage: StackOneStage
 ) -> None:
     body = {"externalReference": REFERENCE}
-    answer = client.ask("updateContent", id="c1", lmsCreateContentRequestDto=body)
+    answer = vendor.ask("updateContent", id="c1", lmsCreateContentRequestDto=body)
     assert (answer["error"], answer["status"]) == ("NotFoundResponse", 404)
 
 
@@ -180,20 +180,20 @@ def test_client__with_an_operation_that_was_taken_away__meets_a_typed_error(
     ids=["account", "page size", "word in an enumeration"],
 )
 def test_client__refused__meets_a_typed_error(
-    client: StackOneClient, stage: StackOneStage, operation: str, request_: dict[str, Any], error: str
+    vendor: StackOneClient, stage: StackOneStage, operation: str, request_: dict[str, Any], error: str
 ) -> None:
-    assert client.ask(operation, **request_).get("error") == error
+    assert vendor.ask(operation, **request_).get("error") == error
 
 
-def test_client__at_an_lms_without_users__meets_a_typed_error(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__at_an_lms_without_users__meets_a_typed_error(vendor: StackOneClient, stage: StackOneStage) -> None:
     stage.account.switches.switch(users="unknown")
-    assert client.ask("listUsers")["error"] == "NotImplementedResponse"
+    assert vendor.ask("listUsers")["error"] == "NotImplementedResponse"
 
 
-def test_client__over_the_limit__meets_a_typed_error(client: StackOneClient, stage: StackOneStage) -> None:
+def test_client__over_the_limit__meets_a_typed_error(vendor: StackOneClient, stage: StackOneStage) -> None:
     stage.account.requests_per_minute = 1
     try:
-        assert client.ask("listUsers")["error"] == "TooManyRequestsResponse"
+        assert vendor.ask("listUsers")["error"] == "TooManyRequestsResponse"
     finally:
         stage.account.requests_per_minute = 1000
 
@@ -207,33 +207,33 @@ def sent(stage: StackOneStage, *items: Item) -> Any:
     return json.loads(stage.store.requests[-1].body)
 
 
-def test_body__of_a_content__is_known_to_the_client(client: StackOneClient, stage: StackOneStage) -> None:
+def test_body__of_a_content__is_known_to_the_client(vendor: StackOneClient, stage: StackOneStage) -> None:
     body = sent(stage, stage.content(cover_url="https://bridge.example.com/cover.png"))
-    assert client.check("content", body) == {"errors": [], "lost": []}
+    assert vendor.check("content", body) == {"errors": [], "lost": []}
 
 
-def test_body__of_a_batch__is_known_to_the_client(client: StackOneClient, stage: StackOneStage) -> None:
+def test_body__of_a_batch__is_known_to_the_client(vendor: StackOneClient, stage: StackOneStage) -> None:
     stage.memory.learned["content_ids"] = False
     body = sent(stage, stage.content(external_reference="a"), stage.content(external_reference="b", active=False))
-    assert client.check("batch", body) == {"errors": [], "lost": []}
+    assert vendor.check("batch", body) == {"errors": [], "lost": []}
 
 
-def test_body__of_an_assignment__is_known_to_the_client(client: StackOneClient, stage: StackOneStage) -> None:
+def test_body__of_an_assignment__is_known_to_the_client(vendor: StackOneClient, stage: StackOneStage) -> None:
     stage.account.assignments.clear()
-    checked = client.check("assignment", sent(stage, stage.assignment()))
+    checked = vendor.check("assignment", sent(stage, stage.assignment()))
     assert checked["errors"] == []
     assert set(checked["lost"]) <= NEWER
 
 
 @pytest.mark.parametrize("success", [True, False, None])
 def test_body__of_a_completion__is_known_to_the_client(
-    client: StackOneClient, stage: StackOneStage, success: bool | None
+    vendor: StackOneClient, stage: StackOneStage, success: bool | None
 ) -> None:
-    checked = client.check("completion", sent(stage, stage.result(success=success)))
+    checked = vendor.check("completion", sent(stage, stage.result(success=success)))
     assert checked["errors"] == []
     assert set(checked["lost"]) <= NEWER
 
 
-def test_body__that_is_misspelt__is_seen_by_the_client(client: StackOneClient) -> None:
-    checked = client.check("completion", {"learning_object_external_reference": "x", "time_spend": "PT1M"})
+def test_body__that_is_misspelt__is_seen_by_the_client(vendor: StackOneClient) -> None:
+    checked = vendor.check("completion", {"learning_object_external_reference": "x", "time_spend": "PT1M"})
     assert checked["lost"] == ["time_spend"]
