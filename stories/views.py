@@ -23,6 +23,7 @@ from stories import notices, playing, telling, throttle, words
 from stories.arriving import Arrival
 from stories.models import Play, Share
 from stories.steps import Steps
+from stories.uploads import NoFiles
 
 View = Callable[..., HttpResponse]
 logger = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ def _without_cookies(view: View) -> View:
     @never_cache
     @wraps(view)
     def guarded(request: HttpRequest, token: str) -> HttpResponse:
+        request.upload_handlers = [NoFiles(request)]
         with translation.override(words.DEFAULT):
             try:
                 return view(request, token)

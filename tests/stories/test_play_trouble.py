@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.cache import cache
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
 from django.test import Client
 
@@ -30,6 +31,15 @@ def test_broken_bytes__in_any_field__are_no_fault(share: Share, field: str) -> N
     answer = Client().post(f"/s/{share.token()}/", sent, content_type="application/x-www-form-urlencoded")
 
     assert answer.status_code in {200, 403, 422}
+
+
+def test_file__sent_along__is_not_taken_in(share: Share) -> None:
+    file = SimpleUploadedFile("large.bin", b"x" * 3_000_000)
+
+    answer: Any = Client().post(f"/s/{share.token()}/", {"email": "ann@example.com", "file": file, "do": "begin"})
+
+    assert (answer.status_code, dict(answer.wsgi_request.FILES)) == (200, {})
+    assert "do" not in answer.wsgi_request.POST
 
 
 def test_database__that_is_away__is_a_page_that_any_lms_may_frame(
