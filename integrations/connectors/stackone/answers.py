@@ -192,6 +192,8 @@ def refusal(reply: Reply) -> DestinationError:
 
 def _sentence(reply: Reply) -> str:
     status = reply.status
+    if 200 <= status < 300 and reply.answer.truncated:
+        return _("StackOne's answer is larger than it may be. Ask StackOne about it.")
     if 200 <= status < 300:
         return _("The address answers, but not as StackOne does. Check the URL.")
     if 300 <= status < 400:

@@ -18,7 +18,7 @@ from integrations.connectors.base import (
     Unsupported,
 )
 from integrations.connectors.http import Door
-from integrations.connectors.stackone.calls import MOST_PAGES
+from integrations.connectors.stackone.calls import MOST_PAGES, PAGE_BYTES
 from integrations.connectors.stackone.options import ASSIGN_FIRST, COMPLETE_ONLY
 from lmsbridge.practice.faults import Fault
 from tests.integrations.connectors.stackone import STACKONE, AssigningStage, StackOneStage
@@ -270,6 +270,13 @@ def test_catalogue__with_something_on_two_pages__has_it_once(stage: StackOneStag
     stage.store.script(Fault("answer", status=200, body=page, headers=JSON) for page in pages)
     found = STACKONE.catalogue(stage.door, stage.connection())
     assert found == [CatalogueEntry("c1", "Fire safety", "SCORM", active=False)]
+
+
+def test_catalogue__with_a_page_that_is_too_large__says_so(stage: StackOneStage) -> None:
+    stage.account.put({"external_reference": "large", "title": "x" * (PAGE_BYTES + 1)})
+    with pytest.raises(ServerError) as raised:
+        STACKONE.catalogue(stage.door, stage.connection())
+    assert "larger than it may be" in raised.value.sentence
 
 
 def test_catalogue__without_end__is_a_fault_of_the_lms(stage: StackOneStage) -> None:

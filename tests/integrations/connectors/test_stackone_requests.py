@@ -11,10 +11,13 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from integrations.connectors.base import Connection, Held, Outcome, RemoteItem, Secret, ServerError
+from integrations.connectors.base import Connection, Facts, Held, Outcome, RemoteItem, Secret, ServerError
 from integrations.connectors.http import Door
-from integrations.connectors.stackone.bodies import duration, thaw
+from integrations.connectors.stackone.bodies import duration, encode, thaw
+from lmsbridge.practice.stackone.bodies import COMPLETION, check_record
 from tests.integrations.connectors.stackone import STACKONE, AssigningStage, StackOneStage
 from tests.integrations.connectors.stage import facts
 from tests.lms import PracticeLMS
@@ -198,6 +201,34 @@ def test_request__of_any_kind__has_the_vendors_headers(stage: StackOneStage) -> 
 def test_score__by_what_is_known(values: dict[str, Any], score: dict[str, Any] | None) -> None:
     told = thaw(STACKONE.compose(facts(**values), NOWHERE))
     assert told.body.get("score") == score
+
+
+_DECIMALS = st.decimals(min_value=0, max_value=1000, places=4)
+
+
+@st.composite
+def any_facts(draw: st.DrawFn) -> Facts:
+    low, raw, high = sorted([draw(_DECIMALS), draw(_DECIMALS), draw(_DECIMALS)])
+    return facts(
+        completion=True,
+        success=draw(st.none() | st.booleans()),
+        score_scaled=draw(st.none() | st.decimals(min_value=0, max_value=1, places=6)),
+        score_raw=draw(st.none() | st.just(raw)),
+        score_min=draw(st.none() | st.just(low)),
+        score_max=draw(st.none() | st.just(high)),
+        duration=draw(st.none() | st.timedeltas(datetime.timedelta(0), datetime.timedelta(days=400))),
+        timestamp=draw(
+            st.datetimes(datetime.datetime(2000, 1, 1), datetime.datetime(2026, 11, 1), timezones=st.timezones())
+        ),
+        external_reference=draw(st.text(min_size=1).filter(str.strip)),
+    )
+
+
+@given(any_facts())
+def test_completion__of_any_sound_facts__is_accepted_by_the_strict_practice_lms(told: Facts) -> None:
+    with contextlib.suppress(Held):
+        body = thaw(STACKONE.compose(told, NOWHERE)).body
+        check_record(json.loads(encode(body)), COMPLETION, needs_id=False)
 
 
 @pytest.mark.parametrize(
