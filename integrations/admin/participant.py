@@ -48,7 +48,7 @@ class ErasingParticipantAdmin(ParticipantAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and say how many held results a corrected id sends."""
-        held = list(Delivery.objects.held().about(obj).values_list("pk", flat=True))
+        held = list(Delivery.objects.held().about(obj).values_list("pk", flat=True)) if change else []
         super().save_model(request, obj, form, change)
         released = Delivery.objects.filter(pk__in=held, state=Delivery.State.QUEUED, configuration__paused=False)
         count = released.values("result").distinct().count() if held else 0

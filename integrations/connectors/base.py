@@ -342,6 +342,8 @@ class Connector(abc.ABC):
     max_batch: ClassVar[int] = 200
     max_content_batch: ClassVar[int] = 1
     max_bytes: ClassVar[int] = 512 * 1024
+    # What the vendor allows, where a configuration sets no limit of its own.
+    requests_per_minute: ClassVar[int | None] = None
     abilities: ClassVar[frozenset[Ability]] = frozenset()
 
     def can(self, ability: Ability) -> bool:

@@ -40,6 +40,7 @@ def _forms(connection: Connection) -> Iterator[str]:
         yield from {json.dumps(secret.value, ensure_ascii=only)[1:-1] for only in (True, False)}
         yield from {secret.value, quote(secret.value, safe=""), quote_plus(secret.value)}
         yield _base64(secret.value)
+        yield _base64(f"{secret.value}:")  # a key with an empty password
         for name in names:
             yield _base64(f"{name}:{secret.value}")  # RFC 7617: what stands after "Basic"
 

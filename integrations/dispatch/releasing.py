@@ -120,7 +120,10 @@ def retry(deliveries: DeliveryQuerySet) -> tuple[int, set[int]]:
         Lane.objects.filter(pk__in=lanes).ask_now()
         # What had expired gets its time once more.
         expires = Case(When(state=Delivery.State.EXPIRED, then=Value(default_expiry())), default=F("expires_at"))
+        # A person looked there where the LMS itself could not be asked.
+        looked = When(state=Delivery.State.HELD, reason=Delivery.Reason.UNSUPPORTED, then=Value(False))
         count = again.update(
+            doubtful=Case(looked, default=F("doubtful")),
             state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=clock.now(), expires_at=expires
         )
     return count, lanes

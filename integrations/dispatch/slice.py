@@ -172,7 +172,7 @@ class Slice:
 
     def may_go_on(self) -> bool:
         """Whether there is time that no other lane waits for, and the limit of requests a minute allows one more."""
-        limit = self.lane.configuration.requests_per_minute
+        limit = self.lane.configuration.requests_per_minute or self.connector.requests_per_minute
         if limit:
             full = self._used_up_since(limit)
             if full is not None and full > clock.now() - timedelta(minutes=1):

@@ -57,9 +57,11 @@ class DeliveryQuerySet(TenantQuerySet):
     def retryable(self) -> Self:
         """Deliveries that a person may have tried again.
 
-        What is queued or refused, what is held since its sending breaks off, and what expired and kept its content.
+        What is queued or refused, what is held since its sending breaks off or since the LMS could not be asked
+        whether it has it, and what expired and kept its content.
         """
-        crashed = Q(state=Delivery.State.HELD, reason=Delivery.Reason.CRASHES)
+        asked = [Delivery.Reason.CRASHES, Delivery.Reason.UNSUPPORTED]
+        crashed = Q(state=Delivery.State.HELD, reason__in=asked) & ~Q(content="")
         expired = Q(state=Delivery.State.EXPIRED) & ~Q(content="")
         return self.filter(Q(state__in=[Delivery.State.QUEUED, Delivery.State.REJECTED]) | crashed | expired)
 

@@ -47,6 +47,8 @@ class StackOneConnector(Connector):
     options_form = StackOneOptions
     max_batch = 1
     max_content_batch = 50
+    # Per API key; StackOne guides, rate limiting.
+    requests_per_minute = 1000
     abilities = frozenset(
         {
             Ability.CONTENT,

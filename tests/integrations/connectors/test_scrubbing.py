@@ -37,3 +37,9 @@ def test_scrub__text_without_secrets__stays() -> None:
 
 def test_scrub__very_short_secret__does_not_tear_words_apart() -> None:
     assert scrub("abc", Connection(options={}, secrets={"password": Secret("b")})) == "abc"
+
+
+def test_scrub__of_a_key_with_an_empty_password__leaves_nothing_of_it() -> None:
+    connection = Connection({}, {"api_key": Secret("v1.example.api.key")})
+    echoed = base64.b64encode(b"v1.example.api.key:").decode()
+    assert scrub(f"Authorization: Basic {echoed}", connection).rstrip("=") == "Authorization: Basic ••••"
