@@ -46,13 +46,20 @@ def _fits(item: pytest.Item, vendor: str) -> bool:
     return marker is None or marker.kwargs.get("only", vendor) == vendor
 
 
+# Fixtures with a server or process of their own.
+SERVERS = {"ralph", "xapi_validator", "second_opinion", "browser", "processes"}
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Mark tests with servers or processes of their own ``alone``: they run one by one, each server started once.
 
     (An xdist group would do, but pytest-xdist 3.8 does not see groups with pytest 9.2: its issue 1386.)
     """
-    servers = {"ralph", "xapi_validator", "second_opinion", "browser", "processes"} & set(getattr(item, "fixturenames", ()))
-    if servers or item.get_closest_marker("processes") or item.get_closest_marker("browser"):
+    if (
+        SERVERS & set(getattr(item, "fixturenames", ()))
+        or item.get_closest_marker("processes")
+        or item.get_closest_marker("browser")
+    ):
         item.add_marker(pytest.mark.alone)
 
 
