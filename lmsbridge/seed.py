@@ -1,17 +1,20 @@
-"""The rows of the demo: two organizations, their people, objectives and results."""
+"""The rows of the demo: two organizations, their people, objectives, assignments and results."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from integrations.models import Attachment, LastRun, LMSConfiguration
+from integrations.models import LastRun, LMSConfiguration
+from lmsbridge import seed_lms
+from lmsbridge.seed_lms import DOMAIN
 from lmsbridge.seed_story import tell
 from objectives import clock
-from objectives.models import Membership, Objective, Organization, Participant, Result
+from objectives.models import Assignment, Membership, Objective, Organization, Participant, Result
 from objectives.scoping import OPERATORS
 
 # Printed at the start of the demo, which listens on loopback only.
@@ -43,13 +46,10 @@ PEOPLE = {
     "Contoso Academy": [("dana@contoso.example", "Dana Ruiz"), ("eli@contoso.example", "Eli Fox")],
 }
 
-
-# Members of their organizations, so that alerts reach them without asking first.
-DOMAIN = "@lms-bridge.example"
-ADMINS = {"Northwind Training": "nora", "Contoso Academy": "carl"}
-
 # Under this name the database remembers that it is the demo's, and where its practice LMS was.
 MARK = "demo"
+# The store for whoever connects an LMS of their own.
+OWN_STORE = "my-lms"
 
 
 class NotADemo(Exception):
@@ -60,7 +60,7 @@ class NotADemo(Exception):
 def seed(practice: str) -> None:
     """Make the demo's rows unless they are there; ``practice`` is the address of the practice LMS."""
     if Organization.objects.exists():
-        _move(practice)
+        _go_on(practice)
         return
     LastRun.note(MARK, practice=practice)
     for name, objectives in OBJECTIVES.items():
@@ -71,17 +71,27 @@ def seed(practice: str) -> None:
             )
         for participant_id, person in PEOPLE[name]:
             Participant.objects.create(organization=organization, participant_id=participant_id, name=person)
-        _connect(organization, practice)
+        seed_lms.connect(organization, practice)
         _record(organization)
+    _assign()
     _story()
     _people()
 
 
+def _assign() -> None:
+    """First aid is asked of those of Northwind whom its LMSs know."""
+    [first_aid] = Objective.objects.filter(external_reference="first-aid")
+    people = Participant.objects.of(first_aid.organization).filter(participant_id__contains="@")
+    Assignment.objects.assign([first_aid], list(people), clock.now() + timedelta(days=14))
+
+
 def _story() -> None:
-    """One story to play, shared with Northwind's LMS; its learners may also play without one."""
-    configuration = LMSConfiguration.objects.get(name="Northwind LMS")
-    Organization.objects.filter(pk=configuration.organization_id).update(open_stories=True)
-    tell(Objective.objects.of(configuration.organization).get(external_reference="fire-safety"), configuration)
+    """One story to play, launched by one of Northwind's LMSs, offered by another, and for people without an LMS."""
+    [organization] = Organization.objects.filter(name="Northwind Training")
+    Organization.objects.filter(pk=organization.pk).update(open_stories=True)
+    own = LMSConfiguration.objects.of(organization)
+    objective = Objective.objects.of(organization).get(external_reference="fire-safety")
+    tell(objective, [own.get(type="xapi"), own.get(type="stackone")])
 
 
 def _people() -> None:
@@ -99,35 +109,6 @@ def _people() -> None:
             user.is_staff = True
             user.save()
             user.groups.add(Group.objects.get_or_create(name=OPERATORS)[0])
-
-
-def _slug(organization: Organization) -> str:
-    return organization.name.split()[0].lower()
-
-
-def _connect(organization: Organization, practice: str) -> None:
-    """One configuration that works; at Contoso another whose secret is wrong, to see what that looks like."""
-    store = _slug(organization)
-    names = {f"{organization.name.split()[0]} LMS": "practice-secret"}
-    if store == "contoso":
-        names["Old Contoso LMS"] = "a-secret-that-was-changed"
-    first = Objective.objects.of(organization).order_by("pk")[0]
-    for name, secret in names.items():
-        configuration = LMSConfiguration(
-            organization=organization, name=name, contact_email=f"{ADMINS[organization.name]}{DOMAIN}", type="xapi"
-        )
-        configuration.set_options(
-            {
-                "url": f"{practice}/{store}/xapi/",
-                "auth": "key_secret",
-                "key": "practice-key",
-                "version": "1.0.3",
-                "account_home_page": "",
-            },
-            {"key_secret": secret},
-        )
-        configuration.save()
-        Attachment.objects.create(configuration=configuration, objective=first)
 
 
 def _record(organization: Organization) -> None:
@@ -149,22 +130,22 @@ def _record(organization: Organization) -> None:
     )
 
 
-def _move(practice: str) -> None:
-    """The demo was started on another port: its own configurations follow, with their secrets sealed anew."""
+def _go_on(practice: str) -> None:
+    """The demo was started again, perhaps on another port: configurations follow, and catalogues are filled again."""
     mark = LastRun.objects.filter(pk=MARK).first()
     if mark is None:
         raise NotADemo("This database holds rows that are not the demo's. Let DATABASE_URL name an empty one.")
     before = str(mark.facts["practice"])
-    if before == practice:
-        return
-    for configuration in LMSConfiguration.objects.filter(type="xapi"):
-        address = str(configuration.options.get("url", ""))
-        if not address.startswith(f"{before}/"):
-            continue
-        opened = configuration.connection().secrets
-        configuration.set_options(
-            {**configuration.options, "url": practice + address.removeprefix(before)},
-            {field: secret.value for field, secret in opened.items()},
-        )
-        configuration.save()
+    for configuration in seed_lms.at(before):
+        if before != practice:
+            seed_lms.move(configuration, before, practice)
+        seed_lms.begin_anew(configuration)
     LastRun.note(MARK, practice=practice)
+
+
+def people() -> Iterator[tuple[str, str, str]]:
+    """Who uses the practice LMSs: by store, with name and e-mail address. Northwind's people use ``my-lms``, too."""
+    for organization, rows in PEOPLE.items():
+        own = seed_lms.store_of(organization)
+        for store in [own, OWN_STORE] if own == "northwind" else [own]:
+            yield from ((store, name, address) for address, name in rows if "@" in address)

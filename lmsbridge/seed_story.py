@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,8 +154,8 @@ PAGES = (
 )
 
 
-def tell(objective: Objective, configuration: LMSConfiguration) -> Story:
-    """The story, published and shared with the LMS, and once more for people without one."""
+def tell(objective: Objective, configurations: Sequence[LMSConfiguration]) -> Story:
+    """The story, published and shared with each of these LMSs, and once more for people without one."""
     story = Story(
         organization=objective.organization,
         title=TITLE,
@@ -169,8 +170,8 @@ def tell(objective: Objective, configuration: LMSConfiguration) -> Story:
     story.save()
     for position, page in enumerate(PAGES):
         _scene(story, position, page)
-    publishing.share(story, configuration)
-    publishing.share(story, None)
+    for configuration in [*configurations, None]:
+        publishing.share(story, configuration)
     return story
 
 
@@ -196,8 +197,13 @@ def _scene(story: Story, position: int, page: Page) -> None:
             Option.objects.create(scene=scene, position=number, text=text, is_right=is_right)
 
 
+def shared(*, with_lms: bool) -> Share | None:
+    """The share of the story for the practice LMS or for people without one; ``None`` if somebody took it away."""
+    own = Share.objects.filter(story__title=TITLE).order_by("pk")
+    return own.filter(configuration__type="xapi").first() if with_lms else own.filter(configuration=None).first()
+
+
 def link(*, with_lms: bool) -> str:
-    """The link to the story, for the practice LMS or for people without one; empty if somebody took it away."""
-    shares = Share.objects.filter(story__title=TITLE, configuration__isnull=not with_lms).order_by("pk")
-    share = shares.first()
+    """The link of that share; empty if there is none."""
+    share = shared(with_lms=with_lms)
     return share.link() if share is not None else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import os
 import signal
 import socket
@@ -9,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from email.utils import formataddr
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +21,17 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from lmsbridge import demo
-from lmsbridge.seed import PASSWORDS, NotADemo, seed
-from lmsbridge.seed_story import link
+from lmsbridge.practice.stackone.account import ACCOUNT_ID
+from lmsbridge.seed import OWN_STORE, PASSWORDS, NotADemo, people, seed
+from lmsbridge.seed_lms import API_KEY, KEY, SECRET
+from lmsbridge.seed_story import link, shared
+from stories import packages
 
 STOP_WITHIN = 40.0
 READY_WITHIN = 60.0
 # Whatever address the pages are served on: the practice LMS is nobody else's business.
 PRACTICE_HOST = "127.0.0.1"
-# The store of the practice LMS that the demo's story is shared with.
+# The store of the practice LMS that launches the demo's story.
 STORE = "northwind"
 
 
@@ -43,12 +49,13 @@ class Command(BaseCommand):
         self.set_up(practice)
         children: list[subprocess.Popen[bytes]] = []
         try:
-            story, alone = link(with_lms=True), link(with_lms=False)
+            story, alone, package = link(with_lms=True), link(with_lms=False), _package()
             connections.close_all()
             for command in _commands(host, port, story):
                 children.append(subprocess.Popen(command, start_new_session=True))  # noqa: S603  # our own commands
             self.wait_until_ready(children, places)
             if not self.stopping.is_set():
+                _import(port + 100, package)
                 self.stdout.write(_welcome(f"http://{here}:{port}", practice, alone))
                 if not _is_loopback():
                     self.stdout.write("Mind that the passwords above are known and others can reach this address.")
@@ -137,11 +144,33 @@ def _commands(host: str, port: int, story: str) -> list[list[str]]:
     web = ["-m", "gunicorn", "lmsbridge.wsgi", "--bind", bind, "--threads", "4", "--log-level", "warning"]
     practice = ["--host", PRACTICE_HOST, "--port", str(port + 100), "--smtp-port", str(port + 101)]
     practice += ["--story", f"{STORE}={story}"] if story else []
+    practice += [f"--person={store}={formataddr((name, address))}" for store, name, address in people()]
     return [
         [*manage, "practice_lms", *practice],
         [*manage, "run_worker"],
         [sys.executable, *web, "--no-control-socket"],
     ]
+
+
+def _package() -> bytes:
+    """The demo's story as a cmi5 package; empty if its share was taken away."""
+    share = shared(with_lms=True)
+    return b"" if share is None else packages.course_zip(share)
+
+
+def _import(port: int, package: bytes) -> None:
+    """Have the practice LMS offer the story as a course, by the form of its course page."""
+    if not package:
+        return
+    head = '--part\r\nContent-Disposition: form-data; name="file"; filename="story.zip"\r\n\r\n'
+    body = head.encode() + package + b"\r\n--part--\r\n"
+    with contextlib.closing(http.client.HTTPConnection(PRACTICE_HOST, port, timeout=10)) as connection:
+        connection.request(
+            "POST", f"/{STORE}/course/import", body, {"Content-Type": "multipart/form-data; boundary=part"}
+        )
+        answer = connection.getresponse()
+        if answer.status != 303:
+            raise CommandError(f"The practice LMS takes no course: {answer.read().decode()}")
 
 
 def _end(children: list[subprocess.Popen[bytes]]) -> None:
@@ -163,6 +192,7 @@ def _end(children: list[subprocess.Popen[bytes]]) -> None:
 
 
 def _welcome(address: str, practice: str, story: str) -> str:
+    own = f"{practice}/{OWN_STORE}"
     people = "\n".join(f"    {name:<12} {password:<18} {who}" for name, (password, who) in PASSWORDS.items())
     return f"""
 LMS Bridge is running:
@@ -179,10 +209,12 @@ A story to play, by its link alone and on a phone, too:
 The practice LMS, which stands in for a customer's LMS and can be told to fail:
 
     {practice}/
-    To connect it yourself: xAPI URL {practice}/my-lms/xapi/
-    key practice-key, secret practice-secret
-    To launch a story from it as a learner: {practice}/{STORE}/launch
-    It takes the alerts that LMS Bridge mails, too: {practice}/mails
+    Its course with that story, to launch as a learner: {practice}/{STORE}/course
+    The alerts that LMS Bridge mails to contacts: {practice}/mails
+    To connect it yourself:
+    xAPI       {own}/xapi/  key {KEY}, secret {SECRET}
+    Open eLMS  {own}/open_elms  token {API_KEY}
+    StackOne   {own}/stackone  API key {API_KEY}, account id {ACCOUNT_ID}
 
 Ctrl-C ends all of it. `make demo-reset` begins afresh.
 """

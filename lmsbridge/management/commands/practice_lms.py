@@ -5,12 +5,16 @@ from __future__ import annotations
 import signal
 import threading
 from argparse import ArgumentParser
+from email.utils import parseaddr
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from lmsbridge.practice.open_elms.campus import campus_of
 from lmsbridge.practice.server import PracticeServer
 from lmsbridge.practice.smtp import MailServer
+from lmsbridge.practice.stackone.account import account_of
+from lmsbridge.practice.store import Store
 
 
 class Command(BaseCommand):
@@ -23,6 +27,13 @@ class Command(BaseCommand):
         parser.add_argument("--smtp-port", type=int, help="Take mails at this port, too, and show them at /mails.")
 
         parser.add_argument("--story", metavar="STORE=LINK", help="The story that a store offers to launch.")
+        parser.add_argument(
+            "--person",
+            metavar="STORE=NAME <EMAIL>",
+            action="append",
+            default=[],
+            help="Somebody whom a store's Open eLMS and StackOne know; may be given several times.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         host, port, smtp_port = options["host"], options["port"], options["smtp_port"]
@@ -40,6 +51,8 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: ended.set())
         if options["story"]:
             _offer(server, options["story"])
+        for person in options["person"]:
+            _know(server, person)
         server.start()
         if mails is not None:
             mails.start()
@@ -52,8 +65,21 @@ class Command(BaseCommand):
 
 
 def _offer(server: PracticeServer, text: str) -> None:
-    name, _, link = text.partition("=")
+    store, link = _store(server, text)
+    store.sessions.link = link
+
+
+def _know(server: PracticeServer, text: str) -> None:
+    store, person = _store(server, text)
+    name, address = parseaddr(person)
+    first, _, last = name.partition(" ")
+    campus_of(store).add_account(address, fname=first, lname=last)
+    account_of(store).add_user(address, name=name)
+
+
+def _store(server: PracticeServer, text: str) -> tuple[Store, str]:
+    name, _, rest = text.partition("=")
     store = server.stores.get(name)
     if store is None:
         raise CommandError(f"{name!r} can be no store; use lower-case letters, digits and hyphens.")
-    store.sessions.link = link
+    return store, rest
