@@ -60,6 +60,11 @@ class Arrival:
             if throttle.is_over(self.request, "claims", learner):
                 return notices.too_many()
             throttle.count(self.request, "claims", learner)
+        if not self.is_open and not playing.has_begun(
+            self.share, launches.known(self.share.organization, self.share.configuration, parameters)
+        ):
+            # Nothing is written down, and no token spent, for who cannot begin.
+            return notices.closed(self.share)
         launch = launches.open_launch(self.share.organization, self.share.configuration, parameters)
         words.speak(words.choose(launches.wishes(launch).languages, self.share.story.language))
         if launch.ended_at is not None and launch.finished_at is None:

@@ -86,7 +86,7 @@ def by_email(share: Share, email: str, form: str) -> Play:
 def _person(share: Share, email: str) -> Participant:
     """The participant with this address in the organization, locked; two who come at once are one."""
     people = Participant.objects.of(share.organization)
-    known = people.filter(participant_id__iexact=email).order_by("pk").first()
+    known = Participant.objects.known_as(share.organization, email)
     if known is None:
         known, _new = people.get_or_create(organization=share.organization, participant_id=email.lower())
     person: Participant = people.select_for_update(no_key=True).get(pk=known.pk)
@@ -157,6 +157,11 @@ def in_session(play: Play) -> Play:
         return play
     with transaction.atomic():
         return _to_look(play.share, person, launch)
+
+
+def has_begun(share: Share, person: Participant | None) -> bool:
+    """Whether this person has come by the link before."""
+    return person is not None and Play.objects.filter(share=share, participant=person).exists()
 
 
 def again(play: Play) -> Play:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from integrations.launches.approving import approve, refuse
 from integrations.launches.offering import Offer, offer_story
-from integrations.launches.opening import open_launch, participant
+from integrations.launches.opening import known, open_launch, participant
 from integrations.launches.parameters import NAMES, BadLaunch, Parameters, is_launch, read
 from integrations.launches.recording import record
 from integrations.launches.sessions import Wishes, leave, progressed, seen, wishes
@@ -20,6 +20,7 @@ __all__ = [
     "Wishes",
     "approve",
     "is_launch",
+    "known",
     "leave",
     "offer_story",
     "open_launch",

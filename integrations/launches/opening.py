@@ -206,12 +206,22 @@ def _home_page(parameters: Parameters, configuration: LMSConfiguration | None) -
 
 def _participant(organization: Organization, actor: Mapping[str, Any]) -> Participant:
     """Who the actor is to the organization: by e-mail address, or by account as ``homePage|name``."""
+    known = Participant.objects.known_as(organization, _participant_id(actor))
+    if known is not None:
+        return known
     participant, _created = Participant.objects.get_or_create(
         organization=organization,
         participant_id=_participant_id(actor),
         defaults={"name": actor.get("name", "")},
     )
     return participant
+
+
+def known(
+    organization: Organization, configuration: LMSConfiguration | None, parameters: Parameters
+) -> Participant | None:
+    """Who launches with these parameters, if the organization knows them."""
+    return Participant.objects.known_as(organization, _participant_id(_whole(parameters, configuration)))
 
 
 def _participant_id(actor: Mapping[str, Any]) -> str:

@@ -5,15 +5,20 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import connections, models
+from django.db.models.functions import Upper
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
 from objectives import clock
 from objectives.scoping import TenantModel, TenantQuerySet
+
+if TYPE_CHECKING:
+    from objectives.models.organization import Organization
 
 PSEUDONYM = "erased-"
 
@@ -34,6 +39,14 @@ class ParticipantQuerySet(TenantQuerySet):
             return self.in_bulk(pks)
         sql = "SELECT * FROM objectives_participant WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"
         return {one.pk: one for one in self.raw(sql, [list(pks)])}
+
+    def known_as(self, organization: Organization, participant_id: str) -> Participant | None:
+        """Whom the organization knows by this id; an e-mail address in any letter case, by which most send them."""
+        own = self.filter(organization=organization)
+        found: Participant | None = own.filter(participant_id=participant_id).first()
+        if found is None and "@" in participant_id:
+            found = own.filter(participant_id__iexact=participant_id).order_by("pk").first()
+        return found
 
 
 class Participant(TenantModel):
@@ -58,6 +71,8 @@ class Participant(TenantModel):
 
     class Meta:
         ordering = ["participant_id"]
+        # PostgreSQL compares letters of any case as capitals.
+        indexes = [models.Index(Upper("participant_id"), "organization", name="participant_in_any_case")]
         verbose_name = _("participant")
         verbose_name_plural = _("participants")
         constraints = [

@@ -349,3 +349,19 @@ def test_erasure__ends_a_play_that_a_launch_began(share: Share) -> None:
 
     assert learner.to_the_question().answer.status_code == 403
     assert not Play.objects.exists()
+
+
+# Links that are closed ----------------------------------------------------------------------------------------------
+
+
+def test_launch__by_an_expired_link__is_told_so_and_leaves_no_trace(share: Share) -> None:
+    Share.objects.update(expires_at=clock.now() - timedelta(minutes=1))
+    learner = Learner(share).open(**parameters())
+    assert (learner.answer.status_code, learner.heading) == (410, "This link has expired")
+    assert not Launch.objects.exists()
+
+
+def test_launch__in_other_letters__is_the_same_participant(share: Share) -> None:
+    Learner(share).open(**parameters()).press("begin")
+    Learner(share).open(**parameters({"mbox": "mailto:Ann@Example.COM"}, registration="2")).press("begin")
+    assert Participant.objects.count() == 1
