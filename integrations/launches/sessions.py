@@ -51,7 +51,8 @@ def wishes(launch: Launch | None) -> Wishes:
 
 def _return_url(launch: Launch, url: str) -> str:
     """The way back, if it leads to the LMS itself; never a script, and no page of anybody else's."""
-    origin = origin_of(url)
+    # What follows the # is the page's own, as of courses that are one page.
+    origin = origin_of(url.partition("#")[0])
     if launch.configuration is None or not origin:
         return ""
     trusted = origin in {launch.endpoint_origin, launch.fetch_origin} or launch.configuration.allows(origin)

@@ -302,6 +302,15 @@ def test_end__has_the_way_back_that_the_lms_gave(enrolled: Enrolled) -> None:
     assert f'This leads to <span id="back-host">{urlsplit(back).netloc}</span>.' in learner.page
 
 
+def test_end__has_the_way_back_into_a_course_that_is_one_page(enrolled: Enrolled) -> None:
+    learner = enrolled.arrive()
+    back = enrolled.session.launch_data["returnURL"] + "#/courses/1"
+    enrolled.session.launch_data["returnURL"] = back
+    pump()
+    learner.press("begin").play_through()
+    assert f'href="{back}"' in learner.page
+
+
 @pytest.mark.catalogue("S19")
 @pytest.mark.parametrize(
     "url", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "data:text/html,x"]
