@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -14,7 +16,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from integrations.admin.counts import CappedCount
 from integrations.admin.delivery import mark_under_way
 from integrations.admin.display import delivery_badge, next_attempt
-from integrations.models import Delivery
+from integrations.admin.launch import standing
+from integrations.models import Delivery, Launch
 from objectives.admin import ResultAdmin
 from objectives.admin.base import TenantTabularInline
 from objectives.admin.forms import TenantInlineFormSet
@@ -63,6 +66,24 @@ class DeliveredResultAdmin(ResultAdmin):
     def get_list_display(self, request: HttpRequest) -> Any:
         """The columns, and how many LMSs have it."""
         return [*super().get_list_display(request), "arrived"]
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What was achieved, and what proves who achieved it."""
+        fields = super().get_fields(request, obj)
+        return fields if obj is None else (*fields, "proof")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Nothing of a result is edited."""
+        return (*super().get_readonly_fields(request, obj), "proof")
+
+    @admin.display(description=gettext_lazy("how it came"))
+    def proof(self, obj: Result) -> SafeString | str:
+        """By which launch, and whether the LMS proved it; a launch that is not proved may be of anybody."""
+        launch = Launch.objects.filter(result=obj).first()
+        if launch is None:
+            return _("Recorded without a launch")
+        address = reverse("admin:integrations_launch_change", args=[launch.pk])
+        return format_html('{} <a href="{}">{}</a>', standing(launch), address, launch)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Results with the number of their deliveries."""

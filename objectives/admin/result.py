@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from objectives.admin.base import EDITORS, TenantModelAdmin
 from objectives.admin.display import answer, exact, moment
 from objectives.admin.forms import ClockDurationField, TenantForm
-from objectives.models import Organization, Participant, Result, outcome_of
+from objectives.models import Participant, Result, outcome_of
 
 _TYPED = ("objective", "completion", "success", "score_raw", "score_min", "score_max", "duration", "occurred_at")
 _SHOWN = ("completed", "passed", "score", "time_spent", "when", "recorded")
@@ -41,7 +41,7 @@ class ResultForm(TenantForm):
     def clean_who(self) -> str:
         """The participant with this id in the organization of the result."""
         name = str(self.cleaned_data["who"]).strip()
-        known = _participant(self.instance.organization, name)
+        known = Participant.objects.known_as(self.instance.organization, name)
         if known is None:
             said = gettext("There is no participant with this id.")
             link, words = reverse("admin:objectives_participant_add"), gettext("Add the participant first")
@@ -63,15 +63,6 @@ class ResultForm(TenantForm):
                 self.instance.prepare()
             except ValidationError as problem:
                 self.add_error(None, problem)
-
-
-def _participant(organization: Organization, name: str) -> Participant | None:
-    """The participant with this id. In an e-mail address capitals make no difference."""
-    own = Participant.objects.of(organization)
-    exactly = own.filter(participant_id=name).first()
-    if exactly is not None or "@" not in name:
-        return exactly
-    return own.filter(participant_id__iexact=name).first()
 
 
 @admin.register(Result)

@@ -91,3 +91,15 @@ def questions(client: object, url: str) -> int:
     with CaptureQueriesContext(connection) as asked:
         assert client.get(url).status_code == 200
     return len(asked)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [({"verified": True}, "Verified"), ({}, "Unverified"), ({"flagged": True}, "Unknown learner")],
+)
+def test_page__of_a_result_by_a_launch__says_what_proves_it(cast: Cast, values: dict[str, bool], words: str) -> None:
+    organization = cast.northwind.organization
+    result = make.result(organization)
+    make.launch(make.configuration(organization), participant=result.participant, result=result, **values)
+    html = cast.client("viewer").get(page(result)).content.decode()
+    assert f"</span> {words}</span>" in html
