@@ -26,7 +26,9 @@ from integrations.connectors.base import Check, DestinationError
 from integrations.dispatch import lanes
 from integrations.models import (
     Attachment,
+    CatalogueItem,
     Delivery,
+    Difference,
     Lane,
     LastRun,
     LMSConfiguration,
@@ -119,7 +121,7 @@ def examine_held() -> str:
 
 def retain() -> str:
     """Once a day: drop what was kept long enough, also the failures that django-q2 keeps for ever."""
-    jobs.drop_old_downloads(clock.now())
+    jobs.downloads.drop_old(clock.now())
     Failure.objects.filter(stopped__lt=clock.now() - timedelta(days=settings.RETENTION_CONTENT_DAYS)).delete()
     if keeping.retain(clock.now(), time.monotonic() + settings.DELIVERY_SLICE):
         nudge("retain")
@@ -245,6 +247,20 @@ def mend(contents: Collection[RemoteContent]) -> None:
         nudge_lanes(dispatch.mend(contents))
 
 
+def map_item(item: CatalogueItem, objective: Objective) -> None:
+    """Let an item of an LMS's catalogue stand for an objective. Raises ``dispatch.catalogue.Taken``."""
+    with transaction.atomic():
+        nudge_lanes(dispatch.map_item(item, objective))
+
+
+def send_again(differences: list[Difference]) -> int:
+    """Queue what an LMS does not have as it was told; how many."""
+    with transaction.atomic():
+        count, lanes = dispatch.send_again(differences)
+        nudge_lanes(lanes)
+    return count
+
+
 def configuration_saved(configuration: LMSConfiguration, *, reconnect: bool = False) -> None:
     """A saved configuration is tried at once, and what it held is examined again.
 
@@ -308,6 +324,15 @@ def begin_comparison(configuration: LMSConfiguration, **values: Any) -> Job:
         parameters={"configuration": configuration.pk},
         **values,
     )
+
+
+def learned(configuration: LMSConfiguration, found: Mapping[str, Any]) -> None:
+    """Keep what *Test connection* showed of what the LMS can do."""
+    if not found:
+        return
+    with transaction.atomic():
+        lane = Lane.objects.select_for_update(of=("self",), no_key=True).get(own=configuration)
+        Lane.objects.filter(pk=lane.pk).update(learned={**lane.learned, **found})
 
 
 def tested(configuration: LMSConfiguration, found: Check | DestinationError) -> None:

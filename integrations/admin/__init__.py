@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from integrations.admin import (
+    assignment,
+    catalogue,
+    comparing,
     configuration,
     contact,
+    content,
     delivery,
     incident,
     launch,
@@ -14,4 +18,18 @@ from integrations.admin import (
     result,
 )
 
-__all__ = ["configuration", "contact", "delivery", "incident", "launch", "mail", "objective", "participant", "result"]
+__all__ = [
+    "assignment",
+    "catalogue",
+    "comparing",
+    "configuration",
+    "contact",
+    "content",
+    "delivery",
+    "incident",
+    "launch",
+    "mail",
+    "objective",
+    "participant",
+    "result",
+]

@@ -21,19 +21,24 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from integrations import tasks
 from integrations.admin.configuration_actions import PAUSED, ConfigurationActions
+from integrations.admin.configuration_asking import panel_of
 from integrations.admin.counts import with_counts
 from integrations.admin.display import badge, capped, exact, moment, standing, status_line
 from integrations.admin.servers import servers_of
+from integrations.admin.users import ProfiledConfigurationForm
 from integrations.connectors.base import Ability
-from integrations.forms import ConfigurationAddForm, ConfigurationForm, about_secret, option_fields
+from integrations.forms import ConfigurationAddForm, about_secret, option_fields
 from integrations.models import Delivery, Lane, LMSConfiguration
 from integrations.models.configuration import INTERVALS
+from integrations.profiles import lines_of
 from objectives import clock
 from objectives.admin.base import ADMINS
 
 BASICS = ("name", "contact_email")
 HOW_OFTEN = ("update_interval", "requests_per_minute")
 LAUNCHES = ("unverified_launches", "learner_domains")
+# By what the type can do: what is done by itself in its LMSs.
+BY_ITSELF = {Ability.CONTENT: "syncs_content", Ability.READ_BACK: "compares_nightly", Ability.NEW_USERS: "profile"}
 
 
 @admin.register(LMSConfiguration)
@@ -41,7 +46,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
     """LMS configurations. What a type asks for, and how it is called, comes from its connector alone."""
 
     roles_add = roles_change = roles_delete = ADMINS
-    form = ConfigurationForm
+    form = ProfiledConfigurationForm
     list_display = ("name", "type_name", "status", "last_check", "used", "waiting")
     list_filter = ("lane__status", "paused")
     list_select_related = ("lane",)
@@ -60,12 +65,13 @@ class LMSConfigurationAdmin(ConfigurationActions):
             (None, {"fields": [*BASICS, "type_name"]}),
             (obj.connector.label, {"fields": own}),
             (_("How often"), {"fields": [*HOW_OFTEN]}),
+            *([(_("In the LMS"), {"fields": there})] if (there := by_itself(obj, editing=editing)) else []),
             *([(_("Launches of stories"), {"fields": [*LAUNCHES]})] if obj.connector.can(Ability.LAUNCHES) else []),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: LMSConfiguration | None = None) -> list[str]:
         """The type, once it is chosen."""
-        return [] if obj is None else ["type_name", "properties"]
+        return [] if obj is None else ["type_name", "properties", "profile_lines"]
 
     def get_form(
         self, request: HttpRequest, obj: LMSConfiguration | None = None, change: bool = False, **kwargs: Any
@@ -73,7 +79,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
         """The form of the step. The type's own fields are no fields of the model; the form brings them itself."""
         if obj is None:
             return super().get_form(request, obj, change, **{**kwargs, "form": ConfigurationAddForm})
-        return super().get_form(request, obj, change, **{**kwargs, "fields": [*BASICS, *HOW_OFTEN, *LAUNCHES]})
+        return super().get_form(request, obj, change, **{**kwargs, "fields": own_fields(obj)})
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> HttpResponse:
         """On to step 2."""
@@ -85,7 +91,7 @@ class LMSConfigurationAdmin(ConfigurationActions):
         """Save, have the LMS tried at once, and say so if stored secrets went with the old address."""
         if change:
             # Only what the form shows: somebody may have pressed Pause in the meantime.
-            obj.save(update_fields=[*BASICS, *HOW_OFTEN, *LAUNCHES, "options", "sealed"])
+            obj.save(update_fields=[*own_fields(obj), "profile", "options", "sealed"])
         else:
             super().save_model(request, obj, form, change)
         tasks.configuration_saved(obj, reconnect=change and form.reconnects)
@@ -155,10 +161,16 @@ class LMSConfigurationAdmin(ConfigurationActions):
             "next_batch": moment(waits_until) if waits_until else "",
             "servers": servers_of(obj),
             "launches": obj.connector.can(Ability.LAUNCHES),
+            "there": panel_of(obj),
             "failing": obj.lane.failing_since is not None,
             "objectives": f"{reverse('admin:objectives_objective_changelist')}?configuration={obj.pk}",
             "all_deliveries": f"{deliveries}?configuration={obj.pk}",
         }
+
+    @admin.display(description=gettext_lazy("profile of new users"))
+    def profile_lines(self, obj: LMSConfiguration) -> str:
+        """What everybody's profile is for those who may only look."""
+        return lines_of(obj.profile) or "–"
 
     @admin.display(description=gettext_lazy("properties"))
     def properties(self, obj: LMSConfiguration) -> SafeString:
@@ -215,6 +227,18 @@ class LMSConfigurationAdmin(ConfigurationActions):
         if obj.held:
             parts.append(_("%(count)s held") % {"count": capped(obj.held)})
         return ", ".join(parts) or "–"
+
+
+def by_itself(configuration: LMSConfiguration, *, editing: bool) -> list[str]:
+    """The fields about what is done in the LMS by itself, as far as LMSs of the type can do it."""
+    names = [name for ability, name in BY_ITSELF.items() if configuration.connector.can(ability)]
+    return [name if editing or name != "profile" else "profile_lines" for name in names]
+
+
+def own_fields(configuration: LMSConfiguration) -> list[str]:
+    """The fields of the model that the form of this configuration has."""
+    switches = (name for name in by_itself(configuration, editing=False) if name != "profile_lines")
+    return [*BASICS, *HOW_OFTEN, *LAUNCHES, *switches]
 
 
 def _paused(configuration: LMSConfiguration) -> str:

@@ -15,10 +15,11 @@ from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from integrations import tasks
 from integrations.admin.asking import Question, ask_why, typed_reason
+from integrations.admin.configuration_asking import ConfigurationAsking
 from integrations.admin.configuration_jobs import ConfigurationJobs
 from integrations.admin.display import capped
 from integrations.admin.servers import LaunchServers
-from integrations.admin.testing import admit, try_connection
+from integrations.admin.testing import admit, too_many, try_connection
 from integrations.models import LMSConfiguration
 from objectives.admin.buttons import pressed
 
@@ -26,10 +27,10 @@ WHAT_IS_SENT = gettext_noop("What was due meanwhile is sent now; the rest goes w
 PAUSED = "Paused sending."  # never translated: the page looks in the log for who did it
 
 
-class ConfigurationActions(LaunchServers, ConfigurationJobs):
+class ConfigurationActions(LaunchServers, ConfigurationAsking, ConfigurationJobs):
     """The actions of the list of LMS configurations, and the buttons and pages of each."""
 
-    actions = ("pause", "resume")
+    actions = ("pause", "resume", "bring", "compare")
 
     # Pausing -----------------------------------------------------------------------------------------------------
 
@@ -96,12 +97,7 @@ class ConfigurationActions(LaunchServers, ConfigurationJobs):
             return answer
         wait = admit(obj, request.user.pk)
         if wait:
-            text = ngettext(
-                "There were too many tests. Wait %(count)s second, then test again.",
-                "There were too many tests. Wait %(count)s seconds, then test again.",
-                wait,
-            )
-            self.message_user(request, text % {"count": wait}, messages.WARNING)
+            self.message_user(request, too_many(wait), messages.WARNING)
             return self._back(obj)
         context = {
             **self.admin_site.each_context(request),

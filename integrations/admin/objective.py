@@ -7,15 +7,18 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from integrations import dispatch
+from integrations.admin.assignment import Assigning, PeopleForm
+from integrations.admin.configuration_asking import JOBS, begin
 from integrations.admin.configuration_jobs import OBJECTIVES_NAMED, backfill_address
 from integrations.admin.delivery import ConfigurationFilter
+from integrations.admin.delivery_actions import begun
 from integrations.admin.display import CAP, capped
 from integrations.forms import ChooseConfigurationForm
 from integrations.models import Attachment, LMSConfiguration
@@ -71,11 +74,11 @@ class AttachmentInline(TenantTabularInline):
         return field
 
 
-class AttachingObjectiveAdmin(ObjectiveAdmin):
+class AttachingObjectiveAdmin(Assigning, ObjectiveAdmin):
     """Objectives, and where their results go."""
 
     action_form = ChooseConfigurationForm
-    actions = ("attach", "detach")
+    actions = ("attach", "detach", "assign", "bring")
     inlines = (AttachmentInline,)
     list_filter = (AttachedFilter,)
 
@@ -151,6 +154,34 @@ class AttachingObjectiveAdmin(ObjectiveAdmin):
         self._log(request, detached, CHANGE, f"Detached LMS configuration “{configuration}”.")
         level = messages.SUCCESS if detached else messages.WARNING
         self.message_user(request, _detached(configuration, len(detached), total - len(detached)), level)
+
+    @admin.action(description=gettext_lazy("Bring into the catalogue now"), permissions=["attach"])
+    def bring(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Have these objectives in the chosen LMS's catalogue, as they are now."""
+        configuration = self._chosen(request)
+        if configuration is None:
+            return None
+        if not configuration.can(JOBS["bring"].ability):
+            self.message_user(request, _("This LMS cannot do this."), messages.WARNING)
+            return None
+        own = queryset.filter(organization=configuration.organization_id, attachments__configuration=configuration)
+        keys = list(own.values_list("pk", flat=True))
+        if not keys:
+            text = _("It is attached to none of them. Attach it first.")
+            self.message_user(request, text, messages.WARNING)
+            return None
+        job = begin("bring", configuration, created_by=request.user, parameters={"objectives": keys})
+        return begun(self, request, job)
+
+    @admin.action(description=gettext_lazy("Assign to people…"), permissions=["assign"])
+    def assign(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        """Ask these objectives of people, whose ids a page asks for."""
+        words = _("Chosen objectives: %(count)s. Of whom are they asked?")
+        asked = self.ask_assignment(request, queryset, PeopleForm, words)
+        if not isinstance(asked, dict):
+            return asked
+        self.assigned(request, asked["chosen"], asked["people"], asked["due_at"])
+        return None
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Save, and warn of what was attached and cannot send results."""

@@ -14,7 +14,10 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from integrations import keeping
 from integrations.admin.asking import Question, ask_why
+from integrations.admin.assignment import Assigning, ObjectivesForm
+from integrations.admin.users import ProfiledParticipantForm, Providing
 from integrations.models import Delivery
+from integrations.profiles import lines_of
 from objectives.admin.base import ADMINS
 from objectives.admin.participant import ParticipantAdmin
 from objectives.models import Participant
@@ -23,16 +26,29 @@ from objectives.models import Participant
 AT_MOST = 50
 
 
-class ErasingParticipantAdmin(ParticipantAdmin):
-    """Participants, and forgetting them."""
+class ErasingParticipantAdmin(Assigning, Providing, ParticipantAdmin):
+    """Participants: forgetting them, asking objectives of them, and having LMSs know them."""
 
-    actions = ("erase",)
-    readonly_fields = ("held_results",)
+    form = ProfiledParticipantForm
+    actions = ("assign", "provide", "erase")
+    readonly_fields = ("held_results", "profile_lines")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Id and name, and what waits for another id."""
-        fields = super().get_fields(request, obj)
+        """Id and name, the profile, and what waits for another id."""
+        fields = (*self.fields, "profile" if self._edits(request, obj) else "profile_lines")
         return fields if obj is None else (*fields, "held_results")
+
+    def _edits(self, request: HttpRequest, obj: Any) -> bool:
+        return self.has_add_permission(request) if obj is None else self.has_change_permission(request, obj)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        """The form; the profile is no field of the model that Django could make one for."""
+        return super().get_form(request, obj, change, **{**kwargs, "fields": self.fields})
+
+    @admin.display(description=gettext_lazy("profile for LMSs"))
+    def profile_lines(self, obj: Participant) -> str:
+        """The profile for those who may only look."""
+        return lines_of(obj.profile) or "–"
 
     @admin.display(description=gettext_lazy("held results"))
     def held_results(self, obj: Participant) -> str:
@@ -55,6 +71,16 @@ class ErasingParticipantAdmin(ParticipantAdmin):
         if count:
             text = ngettext("%(count)s held result is sent now.", "%(count)s held results are sent now.", count)
             self.message_user(request, text % {"count": count}, messages.SUCCESS)
+
+    @admin.action(description=gettext_lazy("Assign objectives…"), permissions=["assign"])
+    def assign(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        """Ask objectives, which a page asks for, of these people."""
+        words = _("Chosen people: %(count)s. What is asked of them?")
+        asked = self.ask_assignment(request, queryset, ObjectivesForm, words)
+        if not isinstance(asked, dict):
+            return asked
+        self.assigned(request, list(asked["objectives"]), asked["chosen"], asked["due_at"])
+        return None
 
     def has_erase_permission(self, request: HttpRequest) -> bool:
         """Admins: what is erased cannot be brought back."""

@@ -12,9 +12,10 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from integrations import tasks
-from integrations.connectors.base import Check, DestinationError
+from integrations.connectors.base import Check, DestinationError, Held
 from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub_answer
 from integrations.models import LMSConfiguration
@@ -58,6 +59,32 @@ def admit(configuration: LMSConfiguration, user_id: Any) -> int:
     return 0
 
 
+def too_many(wait: int) -> str:
+    """What is said to who has to wait for so many seconds."""
+    text = ngettext(
+        "There were too many tests. Wait %(count)s second, then test again.",
+        "There were too many tests. Wait %(count)s seconds, then test again.",
+        wait,
+    )
+    return text % {"count": wait}
+
+
+def creator_link(configuration: LMSConfiguration, remote_id: str) -> tuple[str, str]:
+    """A one-time link to the LMS's Creator for this content; empty with a sentence where there is none."""
+    try:
+        with Door(deadline=DEADLINE) as door:
+            connection = configuration.connection()
+            link = configuration.connector.creator_link(door, connection, remote_id)
+    except Unreadable:
+        return "", _("The stored key cannot be read. Enter it again.")
+    except (DestinationError, Held) as problem:
+        return "", problem.sentence
+    # It is put into a page of ours: anything but a web address could run there.
+    if not link.lower().startswith(("https://", "http://")):
+        return "", _("What the LMS gave is no web address.")
+    return link, ""
+
+
 def try_connection(configuration: LMSConfiguration) -> Tested:
     """Try the saved address with the saved secrets, and let the status of the configuration follow."""
     try:
@@ -72,6 +99,7 @@ def try_connection(configuration: LMSConfiguration) -> Tested:
     except DestinationError as error:
         found = error
     seconds = time.monotonic() - started
+    tasks.learned(configuration, connection.memory.learned)
     tasks.tested(configuration, found)
     answer: Answer | None = found.answer
     return Tested(

@@ -6,9 +6,9 @@ worker may die at any moment: what it had committed is counted, the rest was nev
 
 from __future__ import annotations
 
-from integrations.jobs.downloads import drop_old as drop_old_downloads
+from integrations.jobs import downloads
 from integrations.jobs.kinds import STEP, failed_since, hold, release
 from integrations.jobs.registry import KINDS
 from integrations.jobs.working import step, work
 
-__all__ = ["KINDS", "STEP", "drop_old_downloads", "failed_since", "hold", "release", "step", "work"]
+__all__ = ["KINDS", "STEP", "downloads", "failed_since", "hold", "release", "step", "work"]

@@ -74,6 +74,11 @@ class RemoteContent(TenantModel):
         """What it is to be called there."""
         return str(self.wanted.get("title", ""))
 
+    @property
+    def begins_at(self) -> str:
+        """Where a learner begins; empty where the LMS is given no address."""
+        return str(self.wanted.get("url", ""))
+
     def as_item(self) -> RemoteItem:
         """For connectors."""
         return RemoteItem(self.remote_id, self.name, self.active)

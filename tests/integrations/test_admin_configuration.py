@@ -89,7 +89,7 @@ def test_creation__by_others_than_admins__is_refused(cast: Cast, role: str) -> N
 def test_page__shows_the_properties_under_the_types_name(cast: Cast) -> None:
     response = cast.client("admin").get(page(northwinds(cast)))
     assert [fieldset.name for fieldset in response.context["adminform"]] == [
-        *(None, "xAPI", "How often"),
+        *(None, "xAPI", "How often", "In the LMS"),
         "Launches of stories",
     ]
 
