@@ -14,9 +14,10 @@ from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from integrations.connectors.base import Ability
+from integrations.connectors.http.answers import clean
 from integrations.dispatch.newest import Telling
 from integrations.dispatch.releasing import release
-from integrations.models import Attachment, Delivery, LMSConfiguration, RemoteContent
+from integrations.models import Attachment, Delivery, Lane, LMSConfiguration, RemoteContent
 from objectives import clock
 from objectives.models import Objective
 
@@ -91,7 +92,7 @@ def mend(contents: Collection[RemoteContent]) -> set[int]:
 def note_contents(deliveries: Sequence[int]) -> set[int]:
     """Show at contents what became of telling an LMS about them, and queue what waited for them.
 
-    Returns the lanes that got something to do.
+    Runs in the transaction that settles the exchange. Returns the lanes that got something to do.
     """
     lanes: set[int] = set()
     told = Delivery.objects.filter(pk__in=deliveries, remote_content__isnull=False)
@@ -115,7 +116,13 @@ def release_waiting(content: RemoteContent) -> set[int]:
     about = Q(result__objective__external_reference=reference) | Q(
         assignment__objective__external_reference=reference
     )
-    return release(held.filter(about | Q(remote_content=content)).with_facts())
+    waiting = list(held.filter(about | Q(remote_content=content)).with_facts()[: CHUNK + 1])
+    if len(waiting) <= CHUNK:
+        return release(waiting)
+    # Too many for one transaction: workers examine what is held here bit by bit.
+    lane = Lane.objects.get(own=content.configuration_id)
+    Lane.objects.filter(pk=lane.pk).update(recheck_at=clock.now(), recheck_after=0)
+    return {lane.pk}
 
 
 def _forget_older(delivery: Delivery, content: RemoteContent) -> None:
@@ -195,4 +202,4 @@ def renamed(content: RemoteContent, name: str) -> str:
     # Some LMSs are given the reference along with the title.
     if name.strip() in {content.title.strip(), f"{content.title.strip()} [{content.external_reference}]", ""}:
         return ""
-    return _("It is called “%(name)s” there, and “%(title)s” here.") % {"name": name, "title": content.title}
+    return _("It is called “%(name)s” there, and “%(title)s” here.") % {"name": clean(name), "title": content.title}

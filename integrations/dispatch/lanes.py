@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 
 from integrations import alerts
 from integrations.connectors.base import CannotConnect, DestinationError, RateLimited
+from integrations.dispatch.outlast import repeated
 from integrations.dispatch.prepared import Given, Prepared, given
 from integrations.models import Lane
 from integrations.models.lane import lease_end, lease_length
@@ -142,6 +143,7 @@ def wait(lane: Lane, token: uuid.UUID, until: datetime) -> None:
     Lane.objects.holding(lane.pk, token).update(not_before=until)
 
 
+@repeated
 def learn_limit(lane: Lane, token: uuid.UUID, limit: int | None, *, for_now: bool = False) -> bool:
     """Remember how many statements to send at most in one request; ``None`` is no limit.
 

@@ -7,7 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, ParamSpec, TypeVar
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection
@@ -18,6 +18,7 @@ from integrations.models import Attempt
 logger = logging.getLogger(__name__)
 
 Arguments = ParamSpec("Arguments")
+Found = TypeVar("Found")
 Settling = Callable[Concatenate[Attempt, uuid.UUID, Arguments], bool]
 # The connection broke, the server is away or refuses for now; what is wrong with a statement itself is none of these.
 TROUBLE = (OperationalError, InterfaceError)
@@ -35,8 +36,7 @@ def outlast(settle: Settling[Arguments]) -> Settling[Arguments]:
     def settle_in_the_end(
         attempt: Attempt, token: uuid.UUID, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> bool:
-        # What the lease has left at least, whenever its exchange ended.
-        until = time.monotonic() + settings.DELIVERY_LEASE - 2 * settings.OUTBOUND_DEADLINE
+        until = _patience()
         lane = vars(attempt.lane).copy()
         tried = False
         while True:
@@ -52,6 +52,33 @@ def outlast(settle: Settling[Arguments]) -> Settling[Arguments]:
                 tried = True
 
     return settle_in_the_end
+
+
+def repeated(write: Callable[Arguments, Found]) -> Callable[Arguments, Found]:
+    """Try it again in the same way. For what may be done twice, and what belongs to an exchange under way.
+
+    Within somebody's transaction it is for them to try the whole of it again.
+    """
+
+    @functools.wraps(write)
+    def write_in_the_end(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Found:
+        until = _patience()
+        tried = False
+        while True:
+            try:
+                return write(*args, **kwargs)
+            except TROUBLE as problem:
+                if connection.in_atomic_block:
+                    raise
+                _wait(problem, until, quietly=tried)
+                tried = True
+
+    return write_in_the_end
+
+
+def _patience() -> float:
+    """Until when (``time.monotonic``) it is worthwhile: what a lease has left once its exchange is over."""
+    return time.monotonic() + settings.DELIVERY_LEASE - 2 * settings.OUTBOUND_DEADLINE
 
 
 def _is_closed(attempt: Attempt) -> bool:

@@ -10,6 +10,8 @@ from typing import TypeVar
 from django.db import transaction
 
 from integrations.connectors.base import Memory, Needs, RemoteItem
+from integrations.connectors.http.answers import clean
+from integrations.dispatch.outlast import repeated
 from integrations.models import Lane, LMSConfiguration, RemoteContent, RemoteUser
 from objectives import clock
 from objectives.models import Participant
@@ -34,6 +36,7 @@ class Remembering:
         self._users: dict[str, str | None] = {}
         self._contents: dict[str, RemoteItem | None] = {}
 
+    @repeated
     def load(self, needs: Needs) -> None:
         """Have in memory whatever is known of these people and contents."""
         self._load_users(needs.users - self._memory.users.keys())
@@ -62,6 +65,7 @@ class Remembering:
         self._memory.contents |= found
         self._contents |= found
 
+    @repeated
     def keep(self) -> None:
         """Write down what changed. By itself, so that an id that an LMS gave is not lost with what went wrong later.
 
@@ -91,19 +95,20 @@ class Remembering:
         for person in people:
             remote_id = changed[person.participant_id]
             own = {"configuration": self._configuration, "participant": person}
-            if remote_id is None:
+            if remote_id is None or not _is_id(remote_id):
                 RemoteUser.objects.filter(**own).delete()
             else:
-                told = {"remote_id": remote_id[:LONGEST_ID], "found_at": clock.now(), "organization_id": organization}
+                told = {"remote_id": remote_id, "found_at": clock.now(), "organization_id": organization}
                 RemoteUser.objects.update_or_create(**own, defaults=told)
 
     def _keep_contents(self, changed: dict[str, RemoteItem | None]) -> None:
         for reference, item in changed.items():
             own = {"configuration": self._configuration, "external_reference": reference}
+            remote_id = item.remote_id if item is not None and _is_id(item.remote_id) else ""
             if item is None or item.broken:
                 RemoteContent.objects.filter(**own).update(remote_id="", name="")
-            elif self._is_free(item.remote_id, reference):
-                told = {"remote_id": item.remote_id[:LONGEST_ID], "name": item.name}
+            elif self._is_free(remote_id, reference):
+                told = {"remote_id": remote_id, "name": clean(item.name)}
                 organization = {"organization_id": self._configuration.organization_id}
                 RemoteContent.objects.update_or_create(**own, defaults=told, create_defaults=told | organization)
 
@@ -111,6 +116,11 @@ class Remembering:
         """Whether the id does not stand for another content already."""
         others = RemoteContent.objects.filter(configuration=self._configuration, remote_id=remote_id)
         return not remote_id or not others.exclude(external_reference=reference).exists()
+
+
+def _is_id(text: str) -> bool:
+    """Whether this may be what something is called: not what no database keeps, and nobody would find again."""
+    return len(text) <= LONGEST_ID and clean(text) == text
 
 
 def _changed(before: dict[str, Value], after: dict[str, Value]) -> dict[str, Value]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import traceback
 import uuid
+from contextlib import suppress
 from datetime import datetime
 
 from django.db import Error as DatabaseError
@@ -17,6 +18,7 @@ from django.db import connection as database
 from integrations.connectors.base import Connection, DestinationError, ServerError
 from integrations.connectors.http import Door
 from integrations.dispatch import lanes, launches, settle
+from integrations.dispatch.outlast import TROUBLE
 from integrations.dispatch.releasing import hold_what_cannot_go
 from integrations.dispatch.slice import Slice
 from integrations.dispatch.turns import TimedDoor
@@ -35,9 +37,11 @@ def serve_next(now: datetime, until: float) -> int | None:
     pk, token = taken
     try:
         serve(pk, token, until)
-    except DatabaseError:
+    except TROUBLE:
         # Over a new connection, if there is one to be had, the lane is free at once and not when the lease ends.
         database.close()
+        with suppress(DatabaseError):
+            settle.close_what_we_cut_short(pk, token)
         raise
     except Exception as bug:  # noqa: BLE001 - one lane's bug must neither stop the others nor leave its text
         # By its type and place only: its message may hold what was sent.
@@ -72,7 +76,7 @@ def _connection(lane: Lane, token: uuid.UUID, door: Door) -> Connection | None:
     """How to reach the lane's destination, once what an earlier worker left open is closed; ``None`` if it cannot."""
     if lane.launch is not None:
         launches.close_what_was_lost(lane, lane.launch)
-    settle.close_what_was_cut_short(lane)
+    settle.close_what_was_cut_short(lane.pk, token)
     if lane.launch is not None:
         return launches.connect(lane, token, lane.launch, door)
     configuration = lane.configuration

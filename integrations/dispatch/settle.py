@@ -29,9 +29,9 @@ from integrations.connectors.base import (
     TooLarge,
 )
 from integrations.dispatch import lanes
-from integrations.dispatch.outlast import outlast
+from integrations.dispatch.outlast import outlast, repeated
 from integrations.dispatch.prepared import Given, GivenKeys, Prepared, given
-from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
+from integrations.models import Attempt, Delivery, Lane, LMSConfiguration, RemoteContent
 from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
@@ -127,6 +127,7 @@ def exchanged(
     result = exchange.results[0]
     now = clock.now()
     with transaction.atomic():
+        _lock_contents(rows)
         if not lanes.worked(attempt.lane, token, now):
             return False
         _close(attempt, Attempt.Outcome.DELIVERED, result.sentence, exchange.answer)
@@ -136,14 +137,20 @@ def exchanged(
 
 
 @outlast
-def sorted_out(attempt: Attempt, token: uuid.UUID, exchange: Exchange) -> bool:
-    """Items that met with outcomes of their own: each delivered, rejected, or held with its reason."""
+def sorted_out(
+    attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange: Exchange, then: Callable[[], None]
+) -> bool:
+    """Items that met with outcomes of their own: each delivered, rejected, or held with its reason.
+
+    ``then`` is done in the same transaction.
+    """
     now = clock.now()
     by_outcome: dict[Outcome, list[ItemResult]] = {}
     for result in exchange.results:
         by_outcome.setdefault(result.outcome, []).append(result)
     delivered = by_outcome.pop(Outcome.DELIVERED, [])
     with transaction.atomic():
+        _lock_contents(rows)
         if not lanes.worked(attempt.lane, token, now):
             return False
         kind = Attempt.Outcome.HELD if set(by_outcome) == {Outcome.HELD} else Attempt.Outcome.REFUSED
@@ -156,7 +163,15 @@ def sorted_out(attempt: Attempt, token: uuid.UUID, exchange: Exchange) -> bool:
             for one in results:
                 change = _settled_alone(outcome, one)
                 own.filter(uuid=one.id, state=Delivery.State.QUEUED).update(**_counted(Value(attempt.pk)), **change)
+        then()
     return True
+
+
+def _lock_contents(rows: Sequence[Row]) -> None:
+    """Who changes both takes contents before lanes: in another order the two would wait for each other for ever."""
+    if rows[0].kind == Delivery.Kind.CONTENT:
+        told = RemoteContent.objects.filter(deliveries__in=[row.pk for row in rows]).order_by("pk")
+        list(told.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
 
 
 def _settled_alone(outcome: Outcome, result: ItemResult) -> dict[str, Any]:
@@ -188,10 +203,11 @@ def suspected(attempt: Attempt, token: uuid.UUID, refusal: Refusal) -> bool:
     return _closed(attempt, token, refusal.outcome, refusal.said, refusal.answer)
 
 
+@repeated
 def rejected(lane: Lane, token: uuid.UUID, suspects: Sequence[tuple[Row, str]], *, accepted: bool) -> bool:
     """Reject what was refused by itself. ``accepted`` tells that the LMS took others, which clears the LMS."""
     with transaction.atomic():
-        refusals = Value(0) if accepted else F("refusals") + len(suspects)
+        refusals = 0 if accepted else lane.refusals + len(suspects)
         if not Lane.objects.holding(lane.pk, token).update(refusals=refusals):
             return False
         for row, sentence in suspects:
@@ -376,14 +392,34 @@ def read_back(exchange: Exchange, found: ReadBack, answer: Answer | None) -> Exc
     return dataclasses.replace(exchange, results=[result], answer=kept)
 
 
-def close_what_was_cut_short(lane: Lane) -> None:
+def close_what_was_cut_short(lane: int, token: uuid.UUID) -> None:
     """Attempts in our lane that nobody closed: their worker died. Their deliveries go one by one from now on."""
     for attempt in Attempt.objects.open().filter(lane=lane):
         with transaction.atomic():
-            sentence = _("The sending was cut short and the LMS may have got it. It goes again under its id.")
-            _close(attempt, Attempt.Outcome.CUT_SHORT, sentence, None)
-            _tried(attempt, alone=True, doubtful=True, cut_short=F("cut_short") + (1 if attempt.size == 1 else 0))
+            if not _hold_on(lane, token):
+                return
+            _cut_short(attempt, cut_short=F("cut_short") + (1 if attempt.size == 1 else 0))
             _hold_what_is_always_cut_short(attempt.delivery_pks)
+
+
+def close_what_we_cut_short(lane: int, token: uuid.UUID) -> None:
+    """The same while its worker lives, whose database failed for too long: no record is to blame for that."""
+    # What was asked for a launch, as its token, is closed with what it means for the launch.
+    for attempt in Attempt.objects.open().filter(lane=lane, size__gt=0):
+        with transaction.atomic():
+            if _hold_on(lane, token):
+                _cut_short(attempt, cut_short=F("cut_short"))
+
+
+def _hold_on(lane: int, token: uuid.UUID) -> bool:
+    """Renew the lease: in this transaction nobody else gets the lane. Whether it was ours."""
+    return bool(Lane.objects.holding(lane, token).update(lease_until=lease_end()))
+
+
+def _cut_short(attempt: Attempt, **change: Any) -> None:
+    sentence = _("The sending was cut short and the LMS may have got it. It goes again under its id.")
+    _close(attempt, Attempt.Outcome.CUT_SHORT, sentence, None)
+    _tried(attempt, alone=True, doubtful=True, **change)
 
 
 def _hold_what_is_always_cut_short(pks: Sequence[int]) -> None:

@@ -130,6 +130,12 @@ class Slice:
             # What was taken is to be written down all the same.
             return []
 
+    def note(self, part: Sequence[Row], after: Sequence[Row] = ()) -> None:
+        """What goes along with settling a part: what it means for contents, and opening the batch ``after``."""
+        if part[0].kind == Kind.CONTENT:
+            note_contents([row.pk for row in part])
+        self.open_ahead(after)
+
     def open_ahead(self, rows: Sequence[Row]) -> None:
         """Open a batch within the transaction that settles the one before, which saves a commit for each batch."""
         attempt = self.open(rows, renewed=True) if rows else None
@@ -299,10 +305,8 @@ class Slice:
         self.errors_in_a_row = 0
         # Read before the transaction begins: while it lasts, nobody else can write to a SQLite database.
         after = self.after(part) if last and not result.certain else []
-        if not settle.exchanged(attempt, self.token, part, outcome, partial(self.open_ahead, after)):
+        if not settle.exchanged(attempt, self.token, part, outcome, partial(self.note, part, after)):
             return False
-        if part[0].kind == Kind.CONTENT:
-            note_contents([row.pk for row in part])
         if result.certain and self.lane.batch_limit != 1:
             # Its answers prove nothing, so each record has to be read back.
             lanes.learn_limit(self.lane, self.token, 1)
@@ -311,10 +315,8 @@ class Slice:
     def sorted_out(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange) -> bool:
         """Each met with an outcome of its own, or something has to come before: whether the lane may go on."""
         self.errors_in_a_row = 0
-        if not settle.sorted_out(attempt, self.token, outcome):
+        if not settle.sorted_out(attempt, self.token, part, outcome, partial(self.note, part)):
             return False
-        if part[0].kind == Kind.CONTENT:
-            note_contents([row.pk for row in part])
         delivered = sum(result.outcome is Outcome.DELIVERED for result in outcome.results)
         return not delivered or self.accepted(delivered)
 

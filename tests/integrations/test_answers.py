@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.db import connection
+from django.db import DataError, connection
 from django.utils import timezone
 
 from integrations import tasks
@@ -434,18 +434,20 @@ def test_id_that_the_store_knows_and_does_not_show__holds_nobody_else_up(scene: 
     assert str(Delivery.objects.get(state="queued").uuid) == voided
 
 
+@pytest.mark.catalogue("R36")
+@pytest.mark.parametrize("kind", [RuntimeError, DataError])
 def test_bug_in_a_connector__pauses_its_lane_and_leaves_no_text_behind(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, kind: type[Exception]
 ) -> None:
     def break_down(*_args: Any) -> None:
-        raise RuntimeError("ann@example.com practice-secret")
+        raise kind("ann@example.com practice-secret")
 
     monkeypatch.setattr("integrations.connectors.xapi.XapiConnector.send_results", break_down)
     scene.record()
     assert tasks.pump() == "idle"
     assert scene.lane().not_before is not None
     assert scene.states() == {"queued": 1}
-    assert "RuntimeError" in caplog.text
+    assert kind.__name__ in caplog.text
     assert "practice-secret" not in caplog.text
     assert "ann@example.com" not in caplog.text
 
