@@ -124,6 +124,10 @@ def retry(deliveries: DeliveryQuerySet) -> tuple[int, set[int]]:
         looked = When(state=Delivery.State.HELD, reason=Delivery.Reason.UNSUPPORTED, then=Value(False))
         count = again.update(
             doubtful=Case(looked, default=F("doubtful")),
-            state=Delivery.State.QUEUED, reason="", cut_short=0, next_attempt_at=clock.now(), expires_at=expires
+            state=Delivery.State.QUEUED,
+            reason="",
+            cut_short=0,
+            next_attempt_at=clock.now(),
+            expires_at=expires,
         )
     return count, lanes
