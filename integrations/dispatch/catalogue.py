@@ -8,12 +8,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from integrations.connectors.base import Ability, CatalogueEntry
+from integrations.connectors.http.answers import clean
 from integrations.dispatch.contents import follow, release_waiting, renamed
 from integrations.models import CatalogueItem, LMSConfiguration, RemoteContent
 from objectives import clock
 from objectives.models import Objective
 
-LONGEST_ID, LONGEST_KIND = 1000, 100
+LONGEST_ID, LONGEST_KIND = 500, 100
 
 
 class Taken(Exception):
@@ -29,7 +30,7 @@ def keep_catalogue(configuration: LMSConfiguration, entries: Sequence[CatalogueE
 
     Runs in the transaction of its caller.
     """
-    found = {one.remote_id: one for one in entries if one.remote_id and len(one.remote_id) <= LONGEST_ID}
+    found = {one.remote_id: one for one in entries if _is_id(one.remote_id)}
     now = clock.now()
     own = CatalogueItem.objects.filter(configuration=configuration)
     rows = [
@@ -37,9 +38,9 @@ def keep_catalogue(configuration: LMSConfiguration, entries: Sequence[CatalogueE
             organization_id=configuration.organization_id,
             configuration=configuration,
             remote_id=one.remote_id,
-            name=one.name,
-            kind=one.kind[:LONGEST_KIND],
-            reference=one.reference,
+            name=clean(one.name),
+            kind=clean(one.kind)[:LONGEST_KIND],
+            reference=clean(one.reference),
             active=one.active,
             seen_at=now,
         )
@@ -55,6 +56,11 @@ def keep_catalogue(configuration: LMSConfiguration, entries: Sequence[CatalogueE
     own.filter(seen_at__lt=now).delete()
     _compare(configuration, found)
     return len(found)
+
+
+def _is_id(text: str) -> bool:
+    """Whether something may be called so: not what no database keeps."""
+    return 0 < len(text) <= LONGEST_ID and clean(text) == text
 
 
 def _compare(configuration: LMSConfiguration, found: Mapping[str, CatalogueEntry]) -> None:

@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from integrations import dispatch
 from integrations.connectors.base import DestinationError, Held
 from integrations.connectors.http import Answer, Destination, Door
+from integrations.connectors.http.answers import clean
 from integrations.dispatch.asking import Asked, Busy, CannotAsk, asking
 from integrations.jobs import downloads
 from integrations.jobs.kinds import STEP, Kind, Step, Stopped, configuration_of, said
@@ -31,6 +32,7 @@ PATIENCE = 0.5
 LEASE = timedelta(minutes=3)
 # Seconds for a download, below what a worker's task may take.
 DOWNLOAD_SECONDS = 60.0
+LONGEST_LEARNER = 500
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def _read_progress(job: Job, asked: Asked) -> int:
         RemoteProgress(
             organization_id=job.organization_id,
             content=content,
-            learner=(one.learner or one.remote_id)[:1000],
+            learner=clean(one.learner or one.remote_id)[:LONGEST_LEARNER],
             status=one.status if one.status in known else RemoteProgress.Status.UNKNOWN,
             score=one.score,
             completed_at=one.at,
@@ -151,7 +153,9 @@ def _progress_read(changed: int, _passed: int) -> str:
 
 def _read_fields(_job: Job, asked: Asked) -> int:
     fields = asked.connector.user_fields(asked.door, asked.connection)
-    asked.connection.memory.learned["profile_fields"] = {name: list(values) for name, values in fields.items()}
+    asked.connection.memory.learned["profile_fields"] = {
+        clean(name): [clean(str(value)) for value in values] for name, values in fields.items()
+    }
     return len(fields)
 
 

@@ -204,11 +204,15 @@ def test_erasing__ends_what_was_asked_and_forgets_who_it_was_there(stackone: Cat
     stackone.bring()
     assign(stackone)
     Participant.objects.filter(pk=stackone.ann.pk).update(profile={"city": "Bern"})
-    make.remote_user(stackone.configuration, stackone.ann)
+    make.remote_user(stackone.configuration, stackone.ann, "17")
+    make.remote_progress(stackone.content(), "Ann@example.com")
+    make.remote_progress(stackone.content(), "17")
+    make.remote_progress(stackone.content(), "18")
     keeping.erase(stackone.ann)
     ann = Participant.objects.get(pk=stackone.ann.pk)
     assert (ann.profile, ann.remote_users.count()) == ({}, 0)
     assert Assignment.objects.get().withdrawn_at is not None
+    assert [one.learner for one in stackone.content().progress.all()] == ["18"]
     assert stackone.deliveries("assignment") == ["erased"]
 
 

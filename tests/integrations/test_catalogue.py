@@ -52,6 +52,12 @@ def test_reading_again__forgets_what_is_gone(elms: ElmsCatalogue) -> None:
     assert not CatalogueItem.objects.exists()
 
 
+def test_reading__what_no_database_keeps__is_made_plain(stackone: Catalogue) -> None:
+    stackone.account.put({"external_reference": "odd", "title": "Fire\x00 safety"})
+    work(stackone, "catalogue")
+    assert CatalogueItem.objects.get().name == "Fire\ufffd safety"
+
+
 def test_reading__of_an_lms_that_fails__says_what_it_said(stackone: Catalogue) -> None:
     stackone.lms.fail("401")
     job = work(stackone, "catalogue")

@@ -87,6 +87,14 @@ def test_page__for_viewers__has_no_buttons_and_no_link_to_begin_by(stackone: Cat
         assert ("/s/token/" in html, "Mend: send it again" in html) == (sees, sees)
 
 
+def test_delivery__for_viewers__shows_no_link_to_begin_by(stackone: Catalogue) -> None:
+    story = make.story(stackone.organization, objective=stackone.objective)
+    link = make.share(story, stackone.configuration).link()
+    page = f"{ADMIN}/delivery/{Delivery.objects.get().pk}/change/"
+    for role, sees in (("viewer", False), ("editor", True)):
+        assert (link in client_of(stackone, role).get(page).content.decode()) is sees
+
+
 def test_mend__sends_it_again_whole(stackone: Catalogue) -> None:
     stackone.bring()
     response = client_of(stackone).post(content_page(stackone, "mend"), follow=True)
