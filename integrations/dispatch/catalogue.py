@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from integrations.connectors.base import Ability, CatalogueEntry
 from integrations.connectors.http.answers import clean
-from integrations.dispatch.contents import follow, release_waiting, renamed
+from integrations.dispatch.contents import follow, hold_lane, release_waiting, renamed
 from integrations.models import CatalogueItem, LMSConfiguration, RemoteContent
 from objectives import clock
 from objectives.models import Objective
@@ -99,7 +99,7 @@ def map_item(item: CatalogueItem, objective: Objective) -> set[int]:
     """
     configuration = item.configuration
     with transaction.atomic():
-        LMSConfiguration.objects.select_for_update(of=("self",), no_key=True).get(pk=configuration.pk)
+        hold_lane(configuration)
         own = RemoteContent.objects.filter(configuration=configuration)
         other = own.filter(remote_id=item.remote_id).exclude(external_reference=objective.external_reference).first()
         if other is not None:

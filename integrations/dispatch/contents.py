@@ -39,6 +39,7 @@ def follow(configuration: LMSConfiguration, objectives: Sequence[Objective], *, 
     for first in range(0, len(own), CHUNK):
         chunk = {one.external_reference: one for one in own[first : first + CHUNK]}
         with transaction.atomic():
+            hold_lane(configuration)
             contents = _contents(configuration, chunk, may_add=tells)
             attached = Attachment.objects.filter(configuration=configuration, objective__in=chunk.values())
             keys = set(attached.values_list("objective_id", flat=True))
@@ -69,6 +70,7 @@ def offer(configuration: LMSConfiguration, objective: Objective, story: Mapping[
     """
     own = {"configuration": configuration, "external_reference": objective.external_reference}
     with transaction.atomic():
+        hold_lane(configuration)
         content = RemoteContent.objects.filter(**own).first()
         if content is None and story and configuration.keeps_catalogue:
             RemoteContent.objects.get_or_create(
@@ -79,6 +81,11 @@ def offer(configuration: LMSConfiguration, objective: Objective, story: Mapping[
         else:
             RemoteContent.objects.filter(pk=content.pk).update(offer=dict(story))
         return follow(configuration, [objective])
+
+
+def hold_lane(configuration: LMSConfiguration) -> None:
+    """Before contents are changed: a worker that settles takes the lane first, too, and then what it is about."""
+    Lane.objects.filter(own=configuration).locked()
 
 
 def mend(contents: Collection[RemoteContent]) -> set[int]:
@@ -151,8 +158,7 @@ def _contents(
             [RemoteContent(external_reference=one, active=False, **values) for one in sorted(missing)],
             ignore_conflicts=True,
         )
-    # Locked, so that of two changes at once the later one is told last.
-    return list(own.select_for_update(of=("self",), no_key=True).order_by("pk"))
+    return list(own.order_by("pk"))
 
 
 def _is_brought_up_to_date(content: RemoteContent, objectives: Mapping[str, Objective], attached: set[int]) -> bool:
