@@ -17,7 +17,7 @@ from integrations import tasks
 from integrations.dispatch import send
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from objectives import clock
-from objectives.models import Result
+from objectives.models import Participant, Result
 from tests import make
 from tests.bulk import AT_ONE, DELIVERIES_AT_ONE, RESULTS, copy
 from tests.scene import Scene, connect
@@ -124,7 +124,21 @@ def a_sweep(scene: Scene) -> None:
     assert tasks.sweep() == "idle"
 
 
-DEEDS = {"turn": a_turn, "failing turn": a_failing_turn, "look for work": a_look_for_work, "sweep": a_sweep}
+def a_look_at_one_person(scene: Scene) -> None:
+    """What is told of somebody, here of a newcomer, as when they are erased or their id is corrected."""
+    newcomer, _new = Participant.objects.get_or_create(
+        organization=scene.organization, participant_id="new@example.com"
+    )
+    assert not list(Delivery.objects.about(newcomer).with_facts())
+
+
+DEEDS = {
+    "person": a_look_at_one_person,
+    "turn": a_turn,
+    "failing turn": a_failing_turn,
+    "look for work": a_look_for_work,
+    "sweep": a_sweep,
+}
 
 
 @pytest.mark.parametrize("name", DEEDS)
