@@ -139,6 +139,9 @@ class XapiConnector(Connector):
             found, answer = self.read_result(door, connection, item)
             if found is ReadBack.SAME:
                 return _found(item, answer)
+            if found is ReadBack.FORBIDDEN and cmi5.is_end(item.content):
+                sentence = _("The LMS closed the session, as it does once it knows of its end; taken for delivered.")
+                return Exchange([ItemResult(item.id, Outcome.DELIVERED, sentence)], answer)
         answer = self._call(door, connection, "POST", body=b"[" + item.content + b"]")
         if answer.status != 403:
             return read_answer(answer, [item])

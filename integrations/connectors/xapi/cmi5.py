@@ -23,8 +23,11 @@ MOVE_ON = "https://w3id.org/xapi/cmi5/context/categories/moveon"
 MASTERY_SCORE = "https://w3id.org/xapi/cmi5/context/extensions/masteryscore"
 PROGRESS = "https://w3id.org/xapi/cmi5/result/extensions/progress"
 MODES = ("Normal", "Browse", "Review")
-# What of the launch data is kept: an entitlement key (C5 10.2.7) is of no use to us, so it is not.
-KEPT = ("contextTemplate", "launchMode", "moveOn", "masteryScore", "launchParameters", "returnURL")
+# What of the launch data is kept: an entitlement key (C5 10.2.7) and launch parameters (10.2.5), which may be secret,
+# are of no use to us, so they are not.
+KEPT = ("contextTemplate", "launchMode", "moveOn", "masteryScore", "returnURL")
+# Deeper than this no template is that is meant well.
+DEEPEST = 20
 # What the events of a session are told by; "progressed" is one that cmi5 merely allows (C5 7.1.3).
 DEFINED = ("initialized", "completed", "terminated")
 
@@ -72,7 +75,8 @@ def open_session(get: Get, launch: Launched) -> Opened:
 
 
 def _raise_what_may_pass(answer: http.Answer) -> None:
-    if answer.status in {408, 425, 429} or answer.status >= 500:
+    # 501: it has no such resource and never will.
+    if answer.status in {408, 425, 429} or (answer.status >= 500 and answer.status != 501):
         raise refusal(answer)
 
 
@@ -88,7 +92,8 @@ def _launch_data(answer: http.Answer) -> dict[str, Any] | None:
     found = {name: value for name, value in _object(answer).items() if name in KEPT and value is not None}
     mastery = found.get("masteryScore")
     sound = (
-        isinstance(found.get("contextTemplate"), dict)
+        _can_be_kept(found)
+        and _is_template(found.get("contextTemplate"))
         and found.get("launchMode", "Normal") in MODES
         and (mastery is None or (_is_number(mastery) and 0 <= mastery <= 1))
     )
@@ -99,6 +104,35 @@ def _launch_data(answer: http.Answer) -> dict[str, Any] | None:
     return {"launchMode": "Normal", **found}
 
 
+def _can_be_kept(value: Any) -> bool:
+    """Not nested without end, nor with what no database keeps as JSON: half a character, NUL, the endless."""
+    if not _is_within(value, DEEPEST):
+        return False
+    try:
+        text = compact(value)
+        text.encode()
+    except ValueError:
+        return False
+    return "\\u0000" not in text
+
+
+def _is_within(value: Any, levels: int) -> bool:
+    below = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels > 0 and all(_is_within(one, levels - 1) for one in below)
+
+
+def _is_template(value: Any) -> bool:
+    """Whether it is a context to which something can be added (X2 2.4.6)."""
+    if not isinstance(value, dict):
+        return False
+    activities, extensions = value.get("contextActivities", {}), value.get("extensions", {})
+    if not (isinstance(activities, dict) and isinstance(extensions, dict)):
+        return False
+    given = activities.get("category", [])
+    listed = given if isinstance(given, list) else [given]
+    return all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in listed)
+
+
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -106,7 +140,7 @@ def _is_number(value: Any) -> bool:
 def _preferences(answer: http.Answer) -> dict[str, str]:
     found = _object(answer) if answer.status == 200 else {}
     names = ("languagePreference", "audioPreference")
-    return {name: found[name] for name in names if isinstance(found.get(name), str)}
+    return {name: found[name] for name in names if isinstance(found.get(name), str) and _can_be_kept(found[name])}
 
 
 # Statements --------------------------------------------------------------------------------------------------------
@@ -161,6 +195,12 @@ def _session(launch: Launched) -> Session:
 
 
 def _scaled(facts: Facts) -> Decimal | None:
+    """As it is told: by what the LMS reads it compares with its mastery score, so we compare by that, too."""
+    found = _exactly_scaled(facts)
+    return None if found is None else round(found, 4)
+
+
+def _exactly_scaled(facts: Facts) -> Decimal | None:
     if facts.score_scaled is not None:
         return facts.score_scaled
     low = facts.score_min or Decimal(0)
@@ -176,7 +216,7 @@ def _score(facts: Facts, scaled: Decimal | None) -> dict[str, Any]:
     points = {"raw": facts.score_raw, "min": facts.score_min, "max": facts.score_max}
     whole = {name: int(value) for name, value in points.items() if value is not None and value == int(value)}
     # A raw score needs its bounds.
-    return {"score": {"scaled": number(round(scaled, 4)), **(whole if len(whole) == len(points) else {})}}
+    return {"score": {"scaled": number(scaled), **(whole if len(whole) == len(points) else {})}}
 
 
 def _statement(
@@ -201,9 +241,14 @@ def _context(launch: Launched, categories: list[str]) -> dict[str, Any]:
         activities = context.setdefault("contextActivities", {})
         given = activities.get("category", [])
         given = given if isinstance(given, list) else [given]
-        known = {one.get("id") for one in given if isinstance(one, dict)}
+        known = {one["id"] for one in given}
         activities["category"] = [*given, *({"id": one} for one in categories if one not in known)]
     return context
+
+
+def is_end(content: bytes) -> bool:
+    """Whether a frozen statement tells that the session is over, after which an LMS answers nothing (C5 9.3.8)."""
+    return bool(json.loads(content)["verb"]["id"] == f"{VERB}terminated")
 
 
 def comparable(found: Mapping[str, Any]) -> dict[str, Any]:
