@@ -140,23 +140,30 @@ def _is_to_be_told_again(play: Play) -> bool:
     return play.launch is not None and launches.state(play.launch).relaunch
 
 
-def _to_look(share: Share, person: Participant, launch: Launch) -> Play:
-    """A play of which nothing is recorded, the same for the whole launch: the learner's own stays as it is."""
-    name = uuid.uuid5(share.uuid, f"look|{launch.uuid}")
-    found = Play.objects.filter(uuid=name).first()
-    return _found(found) or _begin_anew(share, person, name, launch, looks=True)
+def _to_look(share: Share, person: Participant, launch: Launch, begun: Play | None = None) -> Play:
+    """A play of which nothing is recorded, the same for the whole launch: the learner's own stays as it is.
 
-
-def in_session(play: Play) -> Play:
-    """The play to begin with, by what the LMS has said since the learner came: another one where they only look.
-
-    Raises ``UsedUp`` where nobody can begin any more.
+    It goes on from where the one that was ``begun`` is, if there is one.
     """
-    launch, person = play.launch, play.participant
-    if launch is None or person is None or play.looks or launches.wishes(launch).records:
+    name = uuid.uuid5(share.uuid, f"look|{launch.uuid}")
+    found = _found(Play.objects.filter(uuid=name).first())
+    if found is not None or begun is None:
+        return found or _begin_anew(share, person, name, launch, looks=True)
+    same = {column: getattr(begun, column) for column in ("version", "answers", "position", "seconds", "started_at")}
+    return Play.objects.create(share=share, participant=person, uuid=name, launch=launch, looks=True, **same)
+
+
+def in_session(play: Play, *, begun: bool = False) -> Play:
+    """The play to go on with, by what the LMS has said since the learner came: another one where they only look.
+
+    That goes on from where one is that they have ``begun``. Raises ``UsedUp`` where nobody can begin any more.
+    """
+    launch = play.launch
+    if launch is None or play.looks or play.finished_at is not None or launches.wishes(launch).records:
         return play
     with transaction.atomic():
-        return _to_look(play.share, person, launch)
+        person = Participant.objects.select_for_update(no_key=True).get(pk=play.participant_id)
+        return _to_look(play.share, person, launch, play if begun else None)
 
 
 def has_begun(share: Share, person: Participant | None) -> bool:
@@ -264,7 +271,8 @@ def _success(play: Play, tally: Tally) -> bool | None:
     mastery = launches.wishes(play.launch).mastery_score
     if mastery is None or tally.right is None or not tally.questions:
         return tally.success
-    return Decimal(tally.right) / tally.questions >= mastery
+    # To as many places as the LMS is told.
+    return round(Decimal(tally.right) / tally.questions, 4) >= mastery
 
 
 def _record(play: Play, now: datetime) -> Result | None:

@@ -37,6 +37,7 @@ class Steps:
             return self.again()
         if do in {"begin", "resume"} or self.play.started_at is None:
             return self.begin()
+        self.play = playing.in_session(self.play, begun=True)
         if do == "answer":
             return self.answer(scene, chosen)
         if do == "next":
