@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.utils.safestring import SafeString
@@ -57,9 +58,13 @@ def _words(launch: Launch) -> str:
 
 def _told(launch: Launch, deliveries: Sequence[Any]) -> list[dict[str, Any]]:
     """What happened, the result among it, each with its delivery and the answer to that."""
-    by_event = {one.event: one for one in deliveries if one.event}
-    rows = [(event.at, event.name, by_event.get(event.name)) for event in launch.happened]
-    rows += [(one.result.occurred_at, _verb(one), one) for one in deliveries if one.result is not None]
+    own = {one.event: one for one in deliveries if one.event and one.launch_id == launch.pk}
+    rows = [
+        (_moment_of(own[event.name]) if event.name in own else event.at, event.name, own.get(event.name))
+        for event in launch.happened
+    ]
+    others = [one for one in deliveries if not one.event or one.launch_id != launch.pk]
+    rows += [(_moment_of(one), one.event or _verb(one), one) for one in others]
     rows.sort(key=lambda row: row[0])
     return [
         {
@@ -71,6 +76,14 @@ def _told(launch: Launch, deliveries: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for at, name, delivery in rows
     ]
+
+
+def _moment_of(delivery: Delivery) -> datetime:
+    """When it happened, as the frozen statement says: told in a later session, it is of that session's time."""
+    try:
+        return datetime.fromisoformat(json.loads(delivery.content)["timestamp"])
+    except (ValueError, KeyError, TypeError):
+        return delivery.created_at if delivery.result is None else delivery.result.occurred_at
 
 
 def _verb(delivery: Delivery) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin, messages
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -167,7 +167,10 @@ class LaunchAdmin(TenantModelAdmin):
 
     def _page(self, request: HttpRequest, obj: Launch) -> dict[str, Any]:
         deliveries = list(
-            Delivery.objects.filter(launch=obj).select_related("configuration", "lane", "last_attempt").order_by("pk")
+            # Also what its session took over from an earlier one.
+            Delivery.objects.filter(Q(launch=obj) | Q(lane__launch=obj))
+            .select_related("configuration", "lane", "last_attempt", "result")
+            .order_by("pk")
         )
         mark_under_way(deliveries)
         attempts = list(Attempt.objects.filter(lane__launch=obj).order_by("-id")[: SHOWN + 1])
