@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, QuerySet
+from django.db.models import BigIntegerField, Case, QuerySet, When
 
 from integrations.connectors.base import Item, Kind
 from integrations.dispatch.prepared import GivenKeys, Prepared, given
@@ -48,11 +48,17 @@ def _oldest(most: int) -> Prepared:
     return Prepared(rows)
 
 
+# What a session begins and ends with, whoever had it tried when, and whatever the clocks of several hosts say.
+_PLACE = Case(When(event="initialized", then=0), When(event="terminated", then=2), default=1)
+
+
 def head(lane: int, now: datetime, without: Sequence[int] = ()) -> list[Row]:
-    """The first of all that is queued, if it is due: where order is everything, nothing goes before it."""
+    """The first of all that is queued, if any of it is due: where order is everything, nothing goes before it."""
     queued = Delivery.objects.filter(lane=lane, state=Delivery.State.QUEUED).exclude(id__in=without)
-    first = queued.order_by("next_attempt_at", "id").values_list("next_attempt_at", *Row._fields)[:1]
-    return [Row._make(columns) for moment, *columns in first if moment <= now]
+    if not queued.filter(next_attempt_at__lte=now).exists():
+        return []
+    first = queued.order_by(_PLACE, "next_attempt_at", "id").values_list(*Row._fields)[:1]
+    return [Row._make(columns) for columns in first]
 
 
 def newest(lane: int, now: datetime) -> list[Row]:

@@ -46,7 +46,9 @@ def connect(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door) -> Co
     """How to reach the launch's destination, once its token is there; ``None`` if nothing can be sent now."""
     if lane.token_wanted and launch.token == Token.WANTED and not _ask_for_token(lane, lease, launch, door):
         return None
-    if launch.cmi5 == Launch.Cmi5.WANTED and launch.token == Token.KEPT and not _open(lane, lease, launch, door):
+    if _is_session_wanted(launch) and not _open(lane, lease, launch, door):
+        return None
+    if lane.token_wanted and not _want_no_more(lane, lease):
         return None
     try:
         return connection_of(launch, lane.configuration)
@@ -111,10 +113,8 @@ def _wait_for_approval(lane: Lane, lease: uuid.UUID, launch: Launch) -> bool:
 def _settle(attempt: Attempt, lease: uuid.UUID, launch: Launch, outcome: str, fetched: Fetched) -> bool:
     """Keep the token, or write down why there is none. Of the answer nothing is kept but its status."""
     now = clock.now()
-    # A lane goes on being looked at until the LMS has told about the session, too.
-    more = fetched.token is not None and launch.cmi5 == Launch.Cmi5.WANTED
     with transaction.atomic():
-        if not lanes.answered(attempt.lane, lease, now, token_wanted=more):
+        if not lanes.answered(attempt.lane, lease, now, token_wanted=False):
             return False
         attempt.status_code = fetched.status or None
         settle.close(attempt, outcome, fetched.sentence)
@@ -126,7 +126,10 @@ def _settle(attempt: Attempt, lease: uuid.UUID, launch: Launch, outcome: str, fe
         kept = Launch.objects.filter(pk=launch.pk, token=Token.WANTED, dropped_at__isnull=True)
         if kept.update(**change, sealed_fetch="") and fetched.token is not None:
             _trust(attempt.lane.configuration, launch.fetch_origin, now)
-            if not more:
+            if Launch.objects.filter(pk=launch.pk, cmi5=Launch.Cmi5.WANTED).exists():
+                # A lane goes on being looked at until the LMS has told about the session, too.
+                Lane.objects.filter(pk=attempt.lane_id).update(token_wanted=True)
+            else:
                 _carry_on(launch)
     return True
 
@@ -166,22 +169,43 @@ def _is_session_wanted(launch: Launch) -> bool:
     return launch.cmi5 == Launch.Cmi5.WANTED and launch.token == Token.KEPT
 
 
+def _want_no_more(lane: Lane, lease: uuid.UUID) -> bool:
+    """Look at the lane no more for what it has to ask: for now there is nothing; whether it is still ours."""
+    lane.token_wanted = False
+    return bool(Lane.objects.holding(lane.pk, lease).update(token_wanted=False))
+
+
 def _open(lane: Lane, lease: uuid.UUID, launch: Launch, door: http.Door) -> bool:
     """Ask what the LMS says of the session, which is safe to repeat; whether the lane may go on."""
+    try:
+        connection = connection_of(launch, lane.configuration)
+    except Held:
+        return _cannot_open(lane, lease, launch)
+    except Unreadable:
+        return _cannot_open(lane, lease, launch, token=Token.LOST, sealed_token="")
     attempt = settle.open_attempt(lane, lease, [], launch.endpoint)
     if attempt is None:
         return False
     try:
-        connection = connection_of(launch, lane.configuration)
         found = lane.configuration.connector.open_session(door, connection, launched(launch))
-    except (Held, Unreadable) as problem:
-        found = Opened(None, str(problem))
     except DestinationError as error:
         return settle.destination_failed(attempt, lease, veiled(error))
     if not _settle_session(attempt, lease, launch, found):
         return False
     lane.token_wanted = False
     launch.refresh_from_db()
+    return True
+
+
+def _cannot_open(lane: Lane, lease: uuid.UUID, launch: Launch, **change: str) -> bool:
+    """Nobody has approved its server, or its token cannot be read: what waits for the session says so from now on."""
+    with transaction.atomic():
+        if not _want_no_more(lane, lease):
+            return False
+        if change:
+            Launch.objects.filter(pk=launch.pk, token=Token.KEPT).update(**change)
+        launch.refresh_from_db()
+        release(Delivery.objects.held().filter(launch=launch, reason=Delivery.Reason.SESSION).with_facts())
     return True
 
 
@@ -223,6 +247,7 @@ def _decided(launch: Launch) -> None:
 def _carry_on(launch: Launch) -> None:
     """What waits for this learner to launch again goes with the new token; see ``Launch.may_be_carried_on``."""
     waiting = Launch.objects.same_session(launch).filter(
+        Q(pk__lt=launch.pk),
         Q(verified=True) | ~Q(registration=""),
         deliveries__state=Delivery.State.HELD,
         deliveries__reason=Delivery.Reason.RELAUNCH,
@@ -248,7 +273,10 @@ def _carry_on(launch: Launch) -> None:
 def _is_carried_on(launch: Launch, refused: Launch) -> bool:
     """Whether a later launch is there already, whose token the LMS accepts instead of the ``refused`` one's."""
     later = Launch.objects.same_session(launch).filter(token=Token.KEPT, pk__gt=refused.pk).order_by("-pk").first()
-    if later is None or not launch.may_be_carried_on or launch.cmi5 == Launch.Cmi5.OPEN:
+    if later is None or not launch.may_be_carried_on:
+        return False
+    # A session takes nothing that was not worded for it.
+    if Launch.Cmi5.OPEN in {launch.cmi5, later.cmi5} or later.cmi5 == Launch.Cmi5.WANTED:
         return False
     Launch.objects.filter(pk=launch.pk).update(relaunched_as=later)
     return True
@@ -285,6 +313,20 @@ def _hold_without_key(lane: Lane, launch: Launch) -> None:
     Launch.objects.filter(pk=source.pk, token=Token.KEPT).update(token=Token.EXPIRED, sealed_token="")
     if not _is_carried_on(launch, source):
         hold_what_cannot_go(lane, relaunch(launch, Token.EXPIRED))
+        sessions.give_up_moments(lane)
+
+
+def has_begun(lane: Lane, lease: uuid.UUID) -> bool:
+    """Whether the LMS knows that the session began, or is told first; else it takes nothing of it (cmi5 9.3.2)."""
+    beginning = Delivery.objects.filter(lane=lane, launch=lane.launch, event=sessions.INITIALIZED)
+    if not beginning.exclude(state__in=[Delivery.State.QUEUED, Delivery.State.DELIVERED]).exists():
+        return True
+    sentence = _(
+        "The LMS was not told that the session began, so it takes nothing else of it. It goes on the day after that "
+        "was retried, or as soon as the learner opens the story from the LMS once more."
+    )
+    _hold(lane, lease, Held("relaunch", sentence))
+    return False
 
 
 # Afterwards --------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def happened(launch: Launch, event: Event) -> bool:
 
     The caller holds the row's lock and has woken its lane up.
     """
-    if launch.cmi5 not in {Launch.Cmi5.WANTED, Launch.Cmi5.OPEN} or launch.ended_at is not None:
+    if not launch.is_in_session:
         return False
     if event.name in {one.name for one in launch.happened}:
         return False
@@ -53,7 +53,7 @@ def happened(launch: Launch, event: Event) -> bool:
 
 def end(launch: Launch, how: str, now: datetime) -> None:
     """End the session, as the last that happens in it. ``now`` is the moment of the last sign of life."""
-    if launch.ended_at is not None or launch.cmi5 not in {Launch.Cmi5.WANTED, Launch.Cmi5.OPEN}:
+    if not launch.is_in_session:
         return
     # Whatever the clocks of several hosts say: after the last that happened.
     now = max([now, *(one.at + AFTERWARDS for one in launch.happened)])
@@ -81,7 +81,7 @@ def end_silent(now: datetime) -> int:
 
 
 def tell(launch: Launch, events: Iterable[Event]) -> None:
-    """Make the deliveries of these events, in their order."""
+    """Make the deliveries of these events, in their order; none of what no later session could tell."""
     configuration = launch.configuration
     if configuration is None:
         return
@@ -98,7 +98,8 @@ def tell(launch: Launch, events: Iterable[Event]) -> None:
             lane=launch.lane_or(configuration.lane),
         )
         composer.fill(delivery, event_facts(launch, event, delivery.uuid), event.at)
-        rows.append(delivery)
+        if delivery.reason != Delivery.Reason.RELAUNCH or event.name == COMPLETED:
+            rows.append(delivery)
     Delivery.objects.bulk_create(rows, ignore_conflicts=True)
 
 
@@ -106,14 +107,14 @@ def tell(launch: Launch, events: Iterable[Event]) -> None:
 
 
 def scaled(result: Result) -> Decimal | None:
-    """The score of a result between 0 and 1, if it has one."""
+    """The score of a result between 0 and 1, if it has one, as precise as it is told."""
     own: Decimal | None = result.score_scaled
     if own is not None:
-        return own
+        return round(own, 4)
     low: Decimal = result.score_min or Decimal(0)
     raw: Decimal | None = result.score_raw
     high: Decimal | None = result.score_max
-    return None if raw is None or high is None or high <= low else (raw - low) / (high - low)
+    return None if raw is None or high is None or high <= low else round((raw - low) / (high - low), 4)
 
 
 def verdict(launch: Launch, result: Result) -> str:
@@ -135,9 +136,11 @@ def told_before(launch: Launch) -> set[str]:
 def verbs_of(deliveries: QuerySet[Delivery]) -> set[str]:
     """What these tell of completion and success."""
     found = set(deliveries.filter(event=COMPLETED).values_list("event", flat=True))
-    for delivery in deliveries.filter(kind=Delivery.Kind.RESULT).select_related("result", "launch"):
-        if delivery.result is not None and delivery.launch is not None:
-            found.add(verdict(delivery.launch, delivery.result))
+    for delivery in deliveries.filter(kind=Delivery.Kind.RESULT).select_related("result", "launch", "lane__launch"):
+        # By the terms of the session in which it is told: a later one may have taken it over.
+        launch = delivery.lane.launch or delivery.launch
+        if delivery.result is not None and launch is not None:
+            found.add(verdict(launch, delivery.result))
     return found
 
 
@@ -190,6 +193,14 @@ def opened(launch: Launch) -> None:
         give_up(own, _("The LMS takes no such statement any more: it has a pass, or opened the story to look only."))
 
 
+def give_up_moments(lane: Lane) -> int:
+    """End what means nothing outside its own session, which is over: that it began, went on and ended; how many."""
+    held = Delivery.objects.held().filter(lane=lane, kind=Delivery.Kind.LAUNCH, reason=Delivery.Reason.RELAUNCH)
+    return give_up(
+        held.exclude(event=COMPLETED), _("The LMS closed the session before it took this, so it is told to nobody.")
+    )
+
+
 def give_up_events(held: QuerySet[Delivery]) -> int:
     """End what only a cmi5 session can be told, where the later launch is none; how many."""
     return give_up(
@@ -222,7 +233,7 @@ def _told_otherwise(launch: Launch, held: QuerySet[Delivery]) -> set[str]:
 
 def _best(launch: Launch, held: QuerySet[Delivery], before: set[str]) -> Delivery | None:
     """The result to tell: a pass before anything else, and else the latest."""
-    if not launch.records_results:
+    if not launch.records_results or launch.result_id is not None:
         return None
     results = [
         one

@@ -24,6 +24,7 @@ from integrations.models import (
     Difference,
     Incident,
     Lane,
+    Launch,
     Mail,
     RemoteContent,
     RemoteProgress,
@@ -68,6 +69,8 @@ def erase(participant: Participant) -> Erased:
         person = Participant.objects.select_for_update().get(pk=participant.pk)
         # Before anything is looked at: what a worker has read by now is not sent any more, or is under way already.
         Lane.objects.filter(configuration__organization=person.organization_id, resting=False).touch()
+        # Nothing more happens in their sessions, either: who plays locks the launch before anything is planned.
+        list(Launch.objects.filter(participant=person).order_by("-pk").select_for_update().values_list("pk"))
         name = _Name(person, Participant.new_pseudonym())
         deliveries = Delivery.objects.about(person)
         lanes = set(deliveries.order_by().values_list("lane_id", flat=True))

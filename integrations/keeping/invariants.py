@@ -104,6 +104,8 @@ def _conservation(lately: datetime, planned_before: datetime) -> Iterator[Check]
     astray = Delivery.objects.filter(created_at__gte=lately).exclude(lane__configuration=F("configuration"))
     yield astray, "queued in the lane of another LMS configuration."
     lent = Q(lane__launch__isnull=False) & (Q(launch__isnull=True) | ~Q(lane__launch=F("launch")))
+    # A later session may have taken over what an earlier one left untold.
+    lent &= Q(launch__relaunched_as__isnull=True) | ~Q(lane__launch=F("launch__relaunched_as"))
     yield Delivery.objects.filter(lent, created_at__gte=lately), "queued in the lane of another launch."
     asleep = Delivery.objects.filter(state=State.QUEUED, lane__resting=True)
     yield asleep, "queued in a lane that nobody looks at."

@@ -30,13 +30,14 @@ def forget_launches_of(person: Participant) -> int:
     known = LMSConfiguration.objects.filter(organization=person.organization_id).values("address")
     own.exclude(destination__in=known).update(destination="")
     # Found by nobody any more: what the key was made of could be tried out.
-    _forget(own, key="", is_current=False, endpoint="")
+    _forget(own, key="", is_current=False, endpoint="", registration="")
     return count
 
 
 def _forget(launches: LaunchQuerySet, **more: Any) -> int:
     _forget_tokens(launches)
-    dropped = {"actor": {}, "given_actor": {}, "session": {}, "registration": "", "session_id": ""}
+    # The registration stays while the person does: an LMS takes a pass once for each, however long ago (cmi5 9.3.4).
+    dropped = {"actor": {}, "given_actor": {}, "session": {}, "session_id": ""}
     return launches.update(**dropped, dropped_at=clock.now(), **more)
 
 

@@ -51,12 +51,11 @@ def _decide(configuration: LMSConfiguration, origin: str, how: Approval, **facts
 
 
 def _fetch_now(configuration: LMSConfiguration, origin: str) -> set[int]:
-    """Ask now for the tokens that were not asked for before; the lanes to do that in."""
-    waiting = Launch.objects.filter(
-        configuration=configuration, fetch_origin=origin, token=Launch.Token.WAITING, dropped_at__isnull=True
-    )
-    pks = list(waiting.values_list("pk", flat=True))
-    lanes = Lane.objects.filter(launch__in=pks)
+    """Ask now for the tokens and the sessions that were not asked for before; the lanes to do that in."""
+    own = Launch.objects.filter(configuration=configuration, dropped_at__isnull=True)
+    pks = list(own.filter(fetch_origin=origin, token=Launch.Token.WAITING).values_list("pk", flat=True))
+    sessions = own.filter(endpoint_origin=origin, token=Launch.Token.KEPT, cmi5=Launch.Cmi5.WANTED)
+    lanes = Lane.objects.filter(launch__in=[*pks, *sessions.values_list("pk", flat=True)])
     lanes.update(token_wanted=True, resting=False, not_before=None)
     Launch.objects.filter(pk__in=pks).update(token=Launch.Token.WANTED)
     return set(lanes.values_list("pk", flat=True))

@@ -143,6 +143,10 @@ def _end_earlier(launch: Launch) -> None:
         sentence=_("The story was launched again: it goes with the token of the later launch."),
         next_attempt_at=None,
     )
+    earlier.filter(cmi5=Launch.Cmi5.WANTED).update(
+        cmi5=Launch.Cmi5.REFUSED,
+        cmi5_sentence=_("The story was launched again before the LMS had told about this session."),
+    )
 
 
 def _is_flagged(parameters: Parameters, actor: Mapping[str, Any], configuration: LMSConfiguration) -> bool:

@@ -71,7 +71,9 @@ class LaunchQuerySet(TenantQuerySet):
 
     def in_session(self) -> Self:
         """Launches whose cmi5 session goes on, or will, as soon as the LMS has told about it."""
-        return self.filter(cmi5__in=[Launch.Cmi5.WANTED, Launch.Cmi5.OPEN], ended_at__isnull=True)
+        return self.filter(
+            cmi5__in=[Launch.Cmi5.WANTED, Launch.Cmi5.OPEN], ended_at__isnull=True, dropped_at__isnull=True
+        )
 
     def excusing(self) -> Self:
         """Launches for which a result does not go to an attached LMS configuration.
@@ -226,6 +228,11 @@ class Launch(TenantModel):
         if self.cmi5 != self.Cmi5.OPEN or not self.session:
             return None
         return Session(self.session["launch_data"], self.session["preferences"])
+
+    @property
+    def is_in_session(self) -> bool:
+        """Whether its cmi5 session goes on, or will; see ``LaunchQuerySet.in_session``."""
+        return self.cmi5 in {self.Cmi5.WANTED, self.Cmi5.OPEN} and self.ended_at is None and self.dropped_at is None
 
     def _told(self, name: str) -> Any:
         return self.session.get("launch_data", {}).get(name)
