@@ -122,12 +122,15 @@ def retry(deliveries: DeliveryQuerySet) -> tuple[int, set[int]]:
         expires = Case(When(state=Delivery.State.EXPIRED, then=Value(default_expiry())), default=F("expires_at"))
         # A person looked there where the LMS itself could not be asked.
         looked = When(state=Delivery.State.HELD, reason=Delivery.Reason.UNSUPPORTED, then=Value(False))
+        # What is due already keeps its place: in a session nothing may overtake what happened before it.
+        now = clock.now()
+        waits = When(state=Delivery.State.QUEUED, next_attempt_at__lte=now, then=F("next_attempt_at"))
         count = again.update(
             doubtful=Case(looked, default=F("doubtful")),
             state=Delivery.State.QUEUED,
             reason="",
             cut_short=0,
-            next_attempt_at=clock.now(),
+            next_attempt_at=Case(waits, default=Value(now)),
             expires_at=expires,
         )
     return count, lanes

@@ -149,7 +149,7 @@ class Slice:
         most = min(most, self.lane.batch_limit or most)
         without = [row.pk for row in taken] + [row.pk for row, _sentence in self.suspects]
         if self.in_order:
-            return due.head(self.lane.pk, clock.now(), without)
+            return self.due_in_order(without)
         found = due.oldest(self.lane.pk, clock.now(), most, without)
         batch: list[Row] = []
         size = 0
@@ -163,6 +163,10 @@ class Slice:
         self.more_is_due = len(found) == most or len(found) > len(batch)
         return batch
 
+    def due_in_order(self, without: Sequence[int] = ()) -> list[Row]:
+        """What comes next in a session, if the LMS knows of its beginning."""
+        return due.head(self.lane.pk, clock.now(), without) if launches.has_begun(self.lane, self.token) else []
+
     def goes_with(self, row: Row, batch: Sequence[Row]) -> bool:
         """Whether a delivery may go in the same exchange as those before it: of their kind, and not too many."""
         return row.kind == batch[0].kind and len(batch) < self.connector.most(Kind(row.kind))
@@ -172,7 +176,7 @@ class Slice:
         if self.lane.refusals >= SYSTEMIC:
             return due.newest(self.lane.pk, clock.now())
         if self.in_order:
-            return due.head(self.lane.pk, clock.now())
+            return self.due_in_order()
         oldest = due.oldest(self.lane.pk, clock.now(), self.connector.max_batch)
         return [min(oldest, key=lambda row: row.server_errors)] if oldest else []
 
