@@ -362,8 +362,9 @@ def rest(lane: Lane, lease: uuid.UUID) -> None:
 
 
 def forget_tokens(launches: LaunchQuerySet) -> int:
-    """Delete the tokens of finished launches that nothing waits for any more; how many."""
+    """Delete the tokens of launches that are over and that nothing waits for any more; how many."""
     waiting = Delivery.objects.filter(state__in=UNSETTLED)
     needed = waiting.filter(Q(launch=OuterRef("pk")) | Q(launch__relaunched_as=OuterRef("pk")))
-    done = launches.filter(~Exists(needed), token=Token.KEPT, finished_at__isnull=False)
+    over = Q(finished_at__isnull=False) | (Q(ended_at__isnull=False) & ~Q(cmi5=Launch.Cmi5.WANTED))
+    done = launches.filter(over, ~Exists(needed), token=Token.KEPT)
     return done.update(token=Token.DELETED, sealed_token="")

@@ -77,7 +77,9 @@ def _under_way(key: str) -> Launch | None:
     now = clock.now()
     # A token cannot be had a second time, so a launch that has one goes on for as long as it has it.
     with_token = found.token in {Launch.Token.KEPT, Launch.Token.WANTED, Launch.Token.WAITING}
-    left_lying = found.finished_at is None and found.seen_at < now - GOES_ON_FOR and not with_token
+    # Nor does one whose session is over begin anew.
+    is_kept = with_token or found.ended_at is not None
+    left_lying = found.finished_at is None and found.seen_at < now - GOES_ON_FOR and not is_kept
     if left_lying or _was_not_passed(found):
         current.update(is_current=False)
         return None

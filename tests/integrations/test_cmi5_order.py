@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from django.test import Client
@@ -19,6 +20,7 @@ from tests import make
 from tests.cmi5.enrolled import FAILED, PASSED, Enrolled, deliveries, verbs
 from tests.cmi5.player import launched
 from tests.launching import now
+from tests.learner import Learner
 from tests.scene import Scene, pump
 from tests.soundness import assert_sound
 
@@ -204,6 +206,17 @@ def test_tab__closed_after_the_token_died__leaves_nothing_to_wait_for(enrolled: 
     assert now(Launch.objects.get()).token == "expired"
     assert deliveries("held") == []
     assert_sound()
+
+
+def test_token__of_a_session_that_was_left__is_deleted_and_never_asked_for_again(enrolled: Enrolled) -> None:
+    enrolled.launch().press("begin").press("leave")
+    assert enrolled.told() == ["initialized", "terminated"]
+    assert Launch.objects.get().token == "deleted"
+    Launch.objects.update(seen_at=clock.now() - timedelta(hours=1))
+    again = Learner(enrolled.share).open(**dict(parse_qsl(urlsplit(enrolled.session.link).query)))
+    assert again.heading == "Open the story in your course again"
+    assert enrolled.told() == ["initialized", "terminated"]
+    assert Launch.objects.count() == 1
 
 
 # To look only ------------------------------------------------------------------------------------------------------
