@@ -21,7 +21,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from integrations import tasks
 from integrations.admin.configuration_actions import PAUSED, ConfigurationActions
-from integrations.admin.configuration_asking import panel_of
+from integrations.admin.configuration_asking import begin, panel_of
 from integrations.admin.counts import with_counts
 from integrations.admin.display import badge, capped, exact, moment, standing, status_line
 from integrations.admin.servers import servers_of
@@ -95,6 +95,9 @@ class LMSConfigurationAdmin(ConfigurationActions):
         else:
             super().save_model(request, obj, form, change)
         tasks.configuration_saved(obj, reconnect=change and form.reconnects)
+        if change and obj.keeps_catalogue and "syncs_content" in form.changed_data:
+            begin("bring", obj, created_by=request.user)
+            self.message_user(request, _("What is attached is brought into the catalogue; a job does it."))
         if change and form.secrets_dropped:
             text = _(
                 "The URL now leads to another server, so the key stored for the old one was forgotten. "

@@ -165,6 +165,9 @@ def standing(content: RemoteContent) -> SafeString:
         return badge(_("Differs there"), "warn")
     if not content.active:
         return badge(_("Not offered"), "none")
+    if not content.wanted:
+        # By a result that named it: nobody brought it in.
+        return badge(_("Known there"), "none")
     return badge(_("There"), "good") if content.synced_at else badge(_("On its way"), "wait")
 
 

@@ -18,7 +18,7 @@ from tests import make
 from tests.catalogues import Catalogue, ElmsCatalogue
 from tests.scene import pump
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def work(lms: Catalogue, kind: str, **parameters: Any) -> Job:

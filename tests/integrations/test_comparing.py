@@ -18,7 +18,7 @@ from tests.catalogues import Catalogue, ElmsCatalogue
 from tests.scene import Scene, pump
 from tests.soundness import assert_sound
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def compare(configuration: LMSConfiguration) -> Job:

@@ -17,7 +17,7 @@ from tests.catalogues import Catalogue, ElmsCatalogue
 from tests.scene import pump
 from tests.soundness import assert_sound
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def heal(lms: Catalogue) -> None:

@@ -272,6 +272,17 @@ def test_configuration__switches_are_saved(stackone: Catalogue) -> None:
     assert (found.syncs_content, found.compares_nightly) == (False, True)
 
 
+def test_configuration__from_when_on_its_catalogue_is_kept__gets_what_is_attached(stackone: Catalogue) -> None:
+    LMSConfiguration.objects.update(syncs_content=False)
+    stackone.configuration.refresh_from_db()
+    stackone.attach()
+    plain = {"name": "LMS", "contact_email": "it@example.com", **stackone.options(), "syncs_content": "on"}
+    client_of(stackone, "admin").post(configuration_page(stackone), plain)
+    work()
+    pump()
+    assert stackone.there() == [("Fire safety", True)]
+
+
 def test_objectives__bring_in__is_an_action(stackone: Catalogue) -> None:
     stackone.bring()
     posted = {

@@ -14,7 +14,7 @@ from tests import make
 from tests.catalogues import Catalogue, ElmsCatalogue
 from tests.scene import pump
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 
 def provide(lms: Catalogue, *people: Participant) -> Job:
