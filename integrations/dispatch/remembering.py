@@ -78,7 +78,8 @@ class Remembering:
         if not (users or contents or learned):
             return
         with transaction.atomic():
-            if not Lane.objects.holding(self._lane.pk, self._token).exists():
+            # Locked before contents, as by everybody who changes both.
+            if not Lane.objects.holding(self._lane.pk, self._token).locked().exists():
                 return
             self._keep_users(users)
             self._keep_contents(contents)

@@ -31,7 +31,7 @@ from integrations.connectors.base import (
 from integrations.dispatch import lanes
 from integrations.dispatch.outlast import outlast, repeated
 from integrations.dispatch.prepared import Given, GivenKeys, Prepared, given
-from integrations.models import Attempt, Delivery, Lane, LMSConfiguration, RemoteContent
+from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.lane import lease_end, lease_length
 from objectives import clock
 
@@ -127,7 +127,6 @@ def exchanged(
     result = exchange.results[0]
     now = clock.now()
     with transaction.atomic():
-        _lock_contents(rows)
         if not lanes.worked(attempt.lane, token, now):
             return False
         _close(attempt, Attempt.Outcome.DELIVERED, result.sentence, exchange.answer)
@@ -137,9 +136,7 @@ def exchanged(
 
 
 @outlast
-def sorted_out(
-    attempt: Attempt, token: uuid.UUID, rows: Sequence[Row], exchange: Exchange, then: Callable[[], None]
-) -> bool:
+def sorted_out(attempt: Attempt, token: uuid.UUID, exchange: Exchange, then: Callable[[], None]) -> bool:
     """Items that met with outcomes of their own: each delivered, rejected, or held with its reason.
 
     ``then`` is done in the same transaction.
@@ -150,7 +147,6 @@ def sorted_out(
         by_outcome.setdefault(result.outcome, []).append(result)
     delivered = by_outcome.pop(Outcome.DELIVERED, [])
     with transaction.atomic():
-        _lock_contents(rows)
         if not lanes.worked(attempt.lane, token, now):
             return False
         kind = Attempt.Outcome.HELD if set(by_outcome) == {Outcome.HELD} else Attempt.Outcome.REFUSED
@@ -165,13 +161,6 @@ def sorted_out(
                 own.filter(uuid=one.id, state=Delivery.State.QUEUED).update(**_counted(Value(attempt.pk)), **change)
         then()
     return True
-
-
-def _lock_contents(rows: Sequence[Row]) -> None:
-    """Who changes both takes contents before lanes: in another order the two would wait for each other for ever."""
-    if rows[0].kind == Delivery.Kind.CONTENT:
-        told = RemoteContent.objects.filter(deliveries__in=[row.pk for row in rows]).order_by("pk")
-        list(told.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
 
 
 def _settled_alone(outcome: Outcome, result: ItemResult) -> dict[str, Any]:

@@ -319,7 +319,7 @@ class Slice:
     def sorted_out(self, attempt: Attempt, part: Sequence[Row], outcome: Exchange) -> bool:
         """Each met with an outcome of its own, or something has to come before: whether the lane may go on."""
         self.errors_in_a_row = 0
-        if not settle.sorted_out(attempt, self.token, part, outcome, partial(self.note, part)):
+        if not settle.sorted_out(attempt, self.token, outcome, partial(self.note, part)):
             return False
         delivered = sum(result.outcome is Outcome.DELIVERED for result in outcome.results)
         return not delivered or self.accepted(delivered)
