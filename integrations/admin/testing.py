@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from integrations import tasks
-from integrations.connectors.base import Check, DestinationError, Held
+from integrations.connectors.base import Check, Connection, DestinationError, Held
 from integrations.connectors.http import Answer, Door
 from integrations.connectors.scrubbing import scrub_answer
 from integrations.models import LMSConfiguration
@@ -69,16 +69,26 @@ def too_many(wait: int) -> str:
     return text % {"count": wait}
 
 
+def _connection(configuration: LMSConfiguration) -> Connection:
+    """How to reach the LMS, with what was learned of it so far. Raises ``Unreadable``."""
+    connection = configuration.connection()
+    connection.memory.learned.update(configuration.lane.learned)
+    return connection
+
+
 def creator_link(configuration: LMSConfiguration, remote_id: str) -> tuple[str, str]:
     """A one-time link to the LMS's Creator for this content; empty with a sentence where there is none."""
     try:
-        with Door(deadline=DEADLINE) as door:
-            connection = configuration.connection()
-            link = configuration.connector.creator_link(door, connection, remote_id)
+        connection = _connection(configuration)
     except Unreadable:
         return "", _("The stored key cannot be read. Enter it again.")
+    try:
+        with Door(deadline=DEADLINE) as door:
+            link = configuration.connector.creator_link(door, connection, remote_id)
     except (DestinationError, Held) as problem:
         return "", problem.sentence
+    finally:
+        tasks.learned(configuration, connection.memory.learned)
     # It is put into a page of ours: anything but a web address could run there.
     if not link.lower().startswith(("https://", "http://")):
         return "", _("What the LMS gave is no web address.")
@@ -88,7 +98,7 @@ def creator_link(configuration: LMSConfiguration, remote_id: str) -> tuple[str, 
 def try_connection(configuration: LMSConfiguration) -> Tested:
     """Try the saved address with the saved secrets, and let the status of the configuration follow."""
     try:
-        connection = configuration.connection()
+        connection = _connection(configuration)
     except Unreadable:
         return Tested(False, _("The stored key cannot be read. Enter it again."), 0)
     started = time.monotonic()

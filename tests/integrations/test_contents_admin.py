@@ -12,6 +12,7 @@ from django.test import Client
 from integrations import jobs
 from integrations.jobs import downloads
 from integrations.models import CatalogueItem, Delivery, Lane, LMSConfiguration, RemoteContent
+from lmsbridge.practice.faults import fault_from
 from objectives.models import Job
 from tests import make
 from tests.catalogues import Catalogue, ElmsCatalogue
@@ -126,6 +127,21 @@ def test_creator__that_fails__says_what_the_lms_said(elms: ElmsCatalogue) -> Non
     elms.lms.fail("503")
     response = client_of(elms).post(content_page(elms, "creator"), follow=True)
     assert said(response)
+
+
+def test_creator__that_the_lms_is_without__is_offered_no_more(elms: ElmsCatalogue) -> None:
+    elms.bring()
+    Lane.objects.update(learned={"missing": ["creator_url"]})
+    client = client_of(elms)
+    assert "Get a link to the Creator" not in client.get(content_page(elms)).content.decode()
+    assert said(client.post(content_page(elms, "creator"), follow=True)) == "This LMS cannot do this."
+
+
+def test_creator__shows_what_the_lms_is_without(elms: ElmsCatalogue) -> None:
+    elms.bring()
+    elms.lms.store().fail(fault_from({"kind": "answer", "status": 501}))
+    client_of(elms).post(content_page(elms, "creator"))
+    assert Lane.objects.get().learned["missing"] == ["creator_url"]
 
 
 def test_creator__too_often__has_to_wait(elms: ElmsCatalogue) -> None:

@@ -7,7 +7,7 @@ much open, so every answer is read tolerantly and nothing is told before what is
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -51,6 +51,15 @@ CANNOT_REMOVE = gettext_lazy(
 )
 
 
+# What is no more possible without any of these commands.
+_COMMANDS: Mapping[Ability, frozenset[str]] = {
+    Ability.CREATOR: frozenset({"creator_url"}),
+    Ability.DOWNLOADS: frozenset({"download", "download-container"}),
+    Ability.NEW_USERS: frozenset({"add_user", "change_user"}),
+    Ability.WITHDRAWALS: frozenset({"unassign"}),
+}
+
+
 class OpenElmsConnector(Connector):
     """Results to Open eLMS, one at a time: progress is read, something assigned if need be, the action said.
 
@@ -67,6 +76,11 @@ class OpenElmsConnector(Connector):
             *(Ability.READ_BACK, Ability.PROGRESS),
         }
     )
+
+    def lacks(self, learned: Mapping[str, Any]) -> frozenset[Ability]:
+        """What needs commands that this LMS answered to be without (501)."""
+        missing = set(learned.get("missing", ()))
+        return frozenset(ability for ability, commands in _COMMANDS.items() if commands <= missing)
 
     def can_send(self, connection: Connection) -> Held | None:
         """Everything needs a URL and the token."""
