@@ -28,7 +28,7 @@ LONGEST_PAUSE = 5.0
 
 
 class Busy(Exception):
-    """Somebody else has the lane just now."""
+    """Somebody else has the lane just now, or enough workers are at LMSs that answer slowly."""
 
 
 class CannotAsk(Exception):
@@ -88,7 +88,9 @@ def asking(configuration: LMSConfiguration) -> Iterator[Asked]:
     """
     found = Lane.objects.select_related("configuration__organization").get(own=configuration)
     connection = _connection(found.configuration)
-    token = Lane.objects.take(found.pk, own_cluster())
+    # One that answers slowly has its place among the slow ones, or it would take the workers that others need.
+    quick = found.slowness == 0
+    token = Lane.objects.quick().take(found.pk, own_cluster()) if quick else Lane.objects.take_slow(found.pk)
     if token is None:
         raise Busy
     try:

@@ -33,8 +33,7 @@ class TimedDoor(Door):
         left = self._began + 2 * settings.OUTBOUND_DEADLINE - began
         if left <= 0:
             raise CannotConnect(_("The LMS takes too long to answer so many requests."), phase="headers")
-        if self.requests and left < settings.OUTBOUND_DEADLINE:
-            options = {"deadline": left, **options}
+        options["deadline"] = min(options.get("deadline") or settings.OUTBOUND_DEADLINE, left)
         self.requests += 1
         try:
             return super().request(method, destination, **options)

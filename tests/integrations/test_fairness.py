@@ -17,6 +17,7 @@ from integrations import tasks
 from integrations.admin.testing import try_connection
 from integrations.cluster import WORKER_ID
 from integrations.dispatch import send
+from integrations.dispatch.asking import Busy, asking
 from integrations.dispatch.turns import Turn
 from integrations.models import Attempt, Delivery, Lane, LMSConfiguration
 from integrations.models.lane import SLOW, UNKNOWN
@@ -183,6 +184,27 @@ def test_quick_lms__behind_more_slow_ones_than_a_worker_looks_at__is_served(scen
     [quick] = lanes(scene, 1, 0)
     scene.record()
     assert [taken() for _worker in range(3)] == [first.pk, quick.pk, None]
+
+
+def test_job__about_a_slow_lms_while_another_one_has_a_worker__waits_and_one_about_a_quick_one_does_not(
+    scene: Scene,
+) -> None:
+    [other] = lanes(scene, 1, SLOW)
+    assert Lane.objects.take_slow(other.pk)
+    paced(scene.configuration, SLOW)
+    with pytest.raises(Busy), asking(scene.configuration):
+        pass
+    paced(scene.configuration, 0)
+    with asking(scene.configuration) as asked:
+        assert asked.begin()
+
+
+def test_job__about_a_slow_lms__takes_its_place(scene: Scene) -> None:
+    [other] = lanes(scene, 1, SLOW)
+    paced(scene.configuration, SLOW)
+    with asking(scene.configuration):
+        assert Lane.objects.take_slow(other.pk) is None
+    assert Lane.objects.take_slow(other.pk)
 
 
 def test_slow_lms__whose_worker_died__frees_its_place_with_its_lease(scene: Scene) -> None:
