@@ -14,7 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.signals import post_delete, post_save
+from django.db.models.signals import post_delete, post_save, pre_save
 from django.dispatch import receiver
 from django.utils.translation import gettext as _
 from django_q.models import Failure
@@ -34,6 +34,7 @@ from integrations.models import (
     LMSConfiguration,
     Mail,
     RemoteContent,
+    RemoteUser,
     attachments_changed,
 )
 from integrations.models.delivery import DeliveryQuerySet
@@ -209,6 +210,14 @@ def follow_assignment(instance: Assignment, **_kwargs: Any) -> None:
     nudge_lanes(dispatch.tell_assignments([instance]))
 
 
+@receiver(pre_save, sender=Participant)
+def forget_who_it_was(instance: Participant, **_kwargs: Any) -> None:
+    """With another id a participant may be somebody else in an LMS: they are looked up there anew."""
+    before = Participant.objects.filter(pk=instance.pk).values_list("participant_id", flat=True).first()
+    if before not in {None, instance.participant_id}:
+        RemoteUser.objects.filter(participant=instance).delete()
+
+
 @receiver(post_save, sender=Participant)
 def release_participant(instance: Participant, created: bool, **_kwargs: Any) -> None:
     """A corrected participant id releases what was held for it."""
@@ -313,6 +322,18 @@ def begin_job(kind: str, **values: Any) -> Job:
         job = Job.objects.create(kind=kind, **values)
         transaction.on_commit(lambda: nudge("work_jobs"), robust=True)
     return job
+
+
+def lms_replaced(configuration: LMSConfiguration) -> None:
+    """A configuration leads elsewhere: forget what was known of the old LMS, and bring in what is attached."""
+    dispatch.forget_lms(configuration)
+    if configuration.keeps_catalogue:
+        begin_job(
+            "bring",
+            organization=configuration.organization,
+            title=_("Bring into the catalogue: %(name)s") % {"name": configuration.name},
+            parameters={"configuration": configuration.pk},
+        )
 
 
 def begin_comparison(configuration: LMSConfiguration, **values: Any) -> Job:

@@ -89,11 +89,14 @@ class LMSConfigurationAdmin(ConfigurationActions):
 
     def save_model(self, request: HttpRequest, obj: LMSConfiguration, form: Any, change: bool) -> None:
         """Save, have the LMS tried at once, and say so if stored secrets went with the old address."""
+        before = LMSConfiguration.objects.get(pk=obj.pk) if change else None
         if change:
             # Only what the form shows: somebody may have pressed Pause in the meantime.
             obj.save(update_fields=[*own_fields(obj), "profile", "options", "sealed"])
         else:
             super().save_model(request, obj, form, change)
+        if before is not None and leads_elsewhere(before, obj):
+            tasks.lms_replaced(obj)
         tasks.configuration_saved(obj, reconnect=change and form.reconnects)
         if change and obj.keeps_catalogue and "syncs_content" in form.changed_data:
             begin("bring", obj, created_by=request.user)
@@ -242,6 +245,15 @@ def own_fields(configuration: LMSConfiguration) -> list[str]:
     """The fields of the model that the form of this configuration has."""
     switches = (name for name in by_itself(configuration, editing=False) if name != "profile_lines")
     return [*BASICS, *HOW_OFTEN, *LAUNCHES, *switches]
+
+
+def leads_elsewhere(before: LMSConfiguration, now: LMSConfiguration) -> bool:
+    """Whether it is another LMS from now on: at another address, or another account there."""
+    if not before.address:
+        return False
+    names = before.connector.options_form.credential_fields
+    accounts = [[one.options.get(name, "") for name in names] for one in (before, now)]
+    return before.address != now.address or accounts[0] != accounts[1]
 
 
 def _paused(configuration: LMSConfiguration) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from integrations.dispatch.assignments import tell_assignments, tell_open_assignments
-from integrations.dispatch.catalogue import keep_catalogue, map_item, unmap
+from integrations.dispatch.catalogue import forget_lms, keep_catalogue, map_item, unmap
 from integrations.dispatch.comparing import send_again
 from integrations.dispatch.contents import follow, follow_everywhere, mend, offer, release_waiting
 from integrations.dispatch.plan import earlier, plan, plan_earlier, plan_missing
@@ -19,6 +19,7 @@ __all__ = [
     "follow",
     "follow_everywhere",
     "hold_what_cannot_go",
+    "forget_lms",
     "keep_catalogue",
     "map_item",
     "mend",

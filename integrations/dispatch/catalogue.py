@@ -10,7 +10,15 @@ from django.utils.translation import gettext as _
 from integrations.connectors.base import Ability, CatalogueEntry
 from integrations.connectors.http.answers import clean
 from integrations.dispatch.contents import follow, hold_lane, release_waiting, renamed
-from integrations.models import CatalogueItem, LMSConfiguration, RemoteContent
+from integrations.models import (
+    CatalogueItem,
+    Difference,
+    Lane,
+    LMSConfiguration,
+    RemoteContent,
+    RemoteProgress,
+    RemoteUser,
+)
 from objectives import clock
 from objectives.models import Objective
 
@@ -129,3 +137,21 @@ def unmap(content: RemoteContent) -> None:
     RemoteContent.objects.filter(pk=content.pk).update(
         remote_id="", name="", adopted=False, synced_at=None, drift="", compared_at=None
     )
+
+
+def forget_lms(configuration: LMSConfiguration) -> None:
+    """The configuration leads to another LMS from now on: nothing that is known of the old one holds there.
+
+    What was learned, who is who, what is called how, what was found to differ. What was delivered stays delivered.
+    """
+    with transaction.atomic():
+        hold_lane(configuration)
+        Lane.objects.filter(own=configuration).update(learned={})
+        RemoteUser.objects.filter(configuration=configuration).delete()
+        CatalogueItem.objects.filter(configuration=configuration).delete()
+        Difference.objects.filter(configuration=configuration).delete()
+        contents = RemoteContent.objects.filter(configuration=configuration)
+        RemoteProgress.objects.filter(content__in=contents).delete()
+        contents.update(
+            remote_id="", name="", adopted=False, synced_at=None, drift="", last_error="", compared_at=None
+        )

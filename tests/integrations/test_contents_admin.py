@@ -13,6 +13,7 @@ from integrations import jobs
 from integrations.jobs import downloads
 from integrations.models import CatalogueItem, Delivery, Lane, LMSConfiguration, RemoteContent
 from lmsbridge.practice.faults import fault_from
+from lmsbridge.practice.stackone.account import account_of
 from objectives.models import Job
 from tests import make
 from tests.catalogues import Catalogue, ElmsCatalogue
@@ -297,6 +298,31 @@ def test_configuration__from_when_on_its_catalogue_is_kept__gets_what_is_attache
     work()
     pump()
     assert stackone.there() == [("Fire safety", True)]
+
+
+def test_configuration__that_leads_to_another_lms__knows_nothing_of_it_yet(stackone: Catalogue) -> None:
+    stackone.bring()
+    make.remote_user(stackone.configuration, stackone.ann)
+    Lane.objects.update(learned={"users": False})
+    elsewhere = {"url": f"{stackone.lms.address}/other/stackone"}
+    plain = {"name": "LMS", "contact_email": "it@example.com", **stackone.options(), "syncs_content": "on"}
+    client_of(stackone, "admin").post(
+        configuration_page(stackone), plain | elsewhere | {"api_key": "practice-api-key"}
+    )
+    assert (Lane.objects.get().learned, stackone.configuration.users.count()) == ({}, 0)
+    assert (stackone.content().synced_at, stackone.content().remote_id) == (None, "")
+    work()
+    pump()
+    assert account_of(stackone.lms.store("other")).contents.keys() == {"fire-01"}
+
+
+def test_configuration__saved_as_it_was__keeps_what_is_known(stackone: Catalogue) -> None:
+    stackone.bring()
+    make.remote_user(stackone.configuration, stackone.ann)
+    plain = {"name": "LMS", "contact_email": "it@example.com", **stackone.options(), "syncs_content": "on"}
+    client_of(stackone, "admin").post(configuration_page(stackone), plain)
+    assert stackone.configuration.users.count() == 1
+    assert stackone.content().synced_at is not None
 
 
 def test_objectives__bring_in__is_an_action(stackone: Catalogue) -> None:

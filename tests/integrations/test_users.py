@@ -103,3 +103,21 @@ def test_people__more_than_one_step_takes__are_all_told(stackone: Catalogue) -> 
     people = [stackone.person(f"person{number}@example.com") for number in range(12)]
     job = provide(stackone, *people)
     assert (job.done, RemoteUser.objects.count()) == (12, 12)
+
+
+def test_participant__with_another_id__is_looked_up_anew(stackone: Catalogue) -> None:
+    stackone.bring()
+    provide(stackone, stackone.ann)
+    stackone.account.add_user("anna@example.com", "u2")
+    stackone.ann.participant_id = "anna@example.com"
+    stackone.ann.save()
+    Result.objects.record([Result(participant=stackone.ann, objective=stackone.objective, success=True)])
+    pump()
+    assert [row["user_id"] for row in stackone.account.completions.values()] == ["u2"]
+
+
+def test_participant__with_another_name__stays_known(stackone: Catalogue) -> None:
+    provide(stackone, stackone.ann)
+    stackone.ann.name = "Ann Smith"
+    stackone.ann.save()
+    assert RemoteUser.objects.count() == 1
