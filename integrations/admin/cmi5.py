@@ -32,7 +32,7 @@ def _badge(launch: Launch) -> SafeString:
     short = {
         Launch.Cmi5.WANTED: _("Not known yet"),
         Launch.Cmi5.OPEN: _("Session over") if launch.ended_at else _("Session open"),
-        Launch.Cmi5.REFUSED: _("Plain xAPI"),
+        Launch.Cmi5.REFUSED: _("Plain statements"),
     }
     return badge(short[Launch.Cmi5(launch.cmi5)], TONES[Launch.Cmi5(launch.cmi5)])
 
