@@ -7,7 +7,7 @@ from typing import Any
 
 from integrations import dispatch, tasks
 from integrations.connectors import get_connector
-from integrations.models import Attachment, CatalogueItem, LMSConfiguration, RemoteContent, RemoteUser
+from integrations.models import Attachment, LMSConfiguration
 from lmsbridge.practice.stackone.account import ACCOUNT_ID
 from objectives.models import Objective, Organization
 from stories import offering
@@ -115,10 +115,7 @@ def move(configuration: LMSConfiguration, before: str, practice: str) -> None:
 
 def begin_anew(configuration: LMSConfiguration) -> None:
     """Bring into the catalogue of a practice LMS, which forgets everything when it ends, what is to be there."""
-    RemoteUser.objects.filter(configuration=configuration).delete()
-    CatalogueItem.objects.filter(configuration=configuration).delete()
-    contents = RemoteContent.objects.filter(configuration=configuration)
-    contents.update(remote_id="", name="", adopted=False, synced_at=None, drift="", compared_at=None)
+    dispatch.forget_lms(configuration)
     shares = Share.objects.filter(configuration=configuration, story__objective__isnull=False)
     for share in shares.select_related("story__objective"):
         if share.story.objective is not None:
