@@ -147,13 +147,16 @@ def _tell_others(launch: Launch) -> None:
             plan([result])
 
 
-def close_what_was_lost(lane: Lane, launch: Launch) -> None:
+def close_what_was_lost(lane: Lane, lease: uuid.UUID, launch: Launch) -> None:
     """An exchange for a token that nobody closed: its worker died, and nobody knows what came of it."""
     if launch.token != Token.WANTED:
         return
     for attempt in Attempt.objects.open().filter(lane=lane, size=0):
         sentence = _("The exchange was cut short. An LMS gives a token out once, so it is not asked for again.")
         with transaction.atomic():
+            # Who slept since taking the lane has lost it: the exchange is that of whoever has it now.
+            if not settle.renew(lane, lease):
+                return
             settle.close(attempt, Attempt.Outcome.CUT_SHORT, sentence)
             Lane.objects.filter(pk=lane.pk).update(token_wanted=False)
             own = Launch.objects.filter(pk=launch.pk, token=Token.WANTED)

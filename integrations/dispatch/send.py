@@ -75,7 +75,7 @@ def _serve(lane: Lane, token: uuid.UUID, connection: Connection, door: TimedDoor
 def _connection(lane: Lane, token: uuid.UUID, door: Door) -> Connection | None:
     """How to reach the lane's destination, once what an earlier worker left open is closed; ``None`` if it cannot."""
     if lane.launch is not None:
-        launches.close_what_was_lost(lane, lane.launch)
+        launches.close_what_was_lost(lane, token, lane.launch)
     settle.close_what_was_cut_short(lane.pk, token)
     if lane.launch is not None:
         return launches.connect(lane, token, lane.launch, door)

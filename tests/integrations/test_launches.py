@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from integrations import keeping, launches
 from integrations.dispatch import settle
+from integrations.dispatch.launches import close_what_was_lost
 from integrations.models import Attempt, Delivery, Incident, Lane, Launch, LMSConfiguration
 from objectives.models import Participant, Result
 from objectives.secrets import Unreadable
@@ -566,3 +567,16 @@ def _later() -> float:
     import time
 
     return time.monotonic() + 60
+
+
+@pytest.mark.catalogue("R39")
+def test_exchange__of_the_worker_that_has_the_lane_now__is_not_closed_by_one_that_slept(scene: Scene) -> None:
+    launch = opened(scene, fetch=fetch_from(scene.lms))
+    lane = Lane.objects.get(launch=launch)
+    token = Lane.objects.take(lane.pk)
+    assert token is not None
+    attempt = settle.open_attempt(lane, token, [], launch.fetch_origin)
+    assert attempt is not None
+    close_what_was_lost(lane, uuid.uuid4(), launch)
+    attempt.refresh_from_db()
+    assert (attempt.closed_at, now(launch).token) == (None, "wanted")
