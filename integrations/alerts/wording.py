@@ -236,7 +236,9 @@ def _set_aside(configuration: LMSConfiguration) -> list[tuple[str, str]]:
 
 
 def _count(configuration: LMSConfiguration, state: Delivery.State) -> int:
-    found = Delivery.objects.filter(lane=configuration.lane, configuration=configuration, state=state)
+    """Results alone: what contents and assignments wait for says nothing to who gets the mail."""
+    own = {"lane": configuration.lane, "configuration": configuration, "kind": Delivery.Kind.RESULT}
+    found = Delivery.objects.filter(**own, state=state)
     return found.order_by()[: MOST_COUNTED + 1].count()
 
 

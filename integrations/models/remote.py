@@ -129,7 +129,7 @@ class CatalogueItem(TenantModel):
     class Meta:
         ordering = ["name", "id"]
         verbose_name = _("catalogue item")
-        verbose_name_plural = _("catalogue")
+        verbose_name_plural = _("catalogue items")
         constraints = [
             models.UniqueConstraint(fields=["configuration", "remote_id"], name="catalogue_item_once_per_lms"),
         ]
