@@ -6,6 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext as _
 
 from integrations import launches
 from integrations.launches import BadLaunch
@@ -75,7 +76,7 @@ class Arrival:
             return notices.finished(self.share, launch, told)
         return self.stage(play).cover(
             resumes=None if play.started_at is None else play.position + 1,
-            note=told.words if told.state in {telling.HELD, telling.NOWHERE} else "",
+            note=_note(play, told),
         )
 
     # By an e-mail address --------------------------------------------------------------------------------------
@@ -107,3 +108,10 @@ class Arrival:
             origins=framing.origins(self.share.configuration, None if play is None else play.launch),
             token="" if play is None else play.token(),
         )
+
+
+def _note(play: Play, told: telling.Told) -> str:
+    """What learners should know before they begin."""
+    if play.looks:
+        return _("Your course opened this story to look at only, so nothing is recorded.")
+    return told.words if told.state in {telling.HELD, telling.NOWHERE} else ""

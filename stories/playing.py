@@ -262,7 +262,7 @@ def finish(play: Play) -> int | None:
         if not play.looks:
             Share.objects.count_completion(play.share_id)
     if play.looks and play.launch is not None:
-        launches.leave(play.launch)
+        launches.look_no_more(play.launch)
     return None
 
 

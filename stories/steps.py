@@ -100,6 +100,7 @@ class Steps:
             told_url=reverse("story_told", args=["play"]),
             spent=time_spent(self.play.seconds),
             launched=self.play.launch_id is not None,
+            looks=self.play.looks,
             return_url=self.wishes.return_url,
             return_host=notices.host_of(self.wishes.return_url),
             needed=self._needed(),

@@ -118,7 +118,13 @@ def next_attempt(delivery: Delivery) -> SafeString | str:
 
 def attempt_badge(attempt: Attempt) -> SafeString:
     """The outcome of one exchange."""
-    tones = {Attempt.Outcome.DELIVERED: "good", Attempt.Outcome.TOKEN: "good", Attempt.Outcome.OPEN: "busy"}
+    tones = {
+        Attempt.Outcome.DELIVERED: "good",
+        Attempt.Outcome.TOKEN: "good",
+        Attempt.Outcome.SESSION: "good",
+        Attempt.Outcome.OPEN: "busy",
+        Attempt.Outcome.HELD: "paused",
+    }
     tone = tones.get(Attempt.Outcome(attempt.outcome), "warn")
     return badge(attempt.get_outcome_display(), tone)
 

@@ -66,8 +66,8 @@ class LaunchAdmin(TenantModelAdmin):
     fields = readonly_fields = ("token",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        """Launches, each with the state of its delivery."""
-        own = Delivery.objects.filter(launch=OuterRef("pk")).order_by("-pk")
+        """Launches, each with the state of its result's delivery."""
+        own = Delivery.objects.filter(launch=OuterRef("pk"), kind=Delivery.Kind.RESULT).order_by("-pk")
         rows: QuerySet[Any] = super().get_queryset(request)
         with_state: QuerySet[Any] = rows.annotate(
             delivery_state=Subquery(own.values("state")[:1]), delivery_reason=Subquery(own.values("reason")[:1])
@@ -210,7 +210,10 @@ def decision(launch: Launch) -> str:
         return _("What it carried was deleted, so nothing more is sent.")
     if launch.configuration is None:
         return _("The share belongs to no LMS configuration, so nothing is sent.")
-    over = launch.token == Token.DELETED and launch.result_id is not None
+    told = Delivery.objects.filter(launch=launch, kind=Delivery.Kind.RESULT).exists()
+    if launch.result_id is not None and launch.cmi5 == Launch.Cmi5.OPEN and not told:
+        return _("The LMS has a pass of this enrollment already. By the rules of cmi5 it is told of no other result.")
+    over = launch.token == Token.DELETED and told
     if over and not Delivery.objects.filter(launch=launch).exclude(state=Delivery.State.DELIVERED).exists():
         return _("Its result went to %(address)s, with the token that the LMS gave for this launch.") % {
             "address": launch.endpoint or launch.configuration.url

@@ -222,7 +222,16 @@ def take_over(launch: Launch, earlier: QuerySet[Launch]) -> bool:
         held.exclude(pk__in=taken),
         _("The LMS closed its session when the story was launched again, so this is told to nobody any more."),
     )
+    if best is not None and completed is None:
+        _complete(launch, best, before)
     return bool(_move(launch, taken))
+
+
+def _complete(launch: Launch, told: Delivery, before: set[str]) -> None:
+    """Tell of the completion, too, where the earlier session was over before the story was."""
+    result = told.result
+    if result is not None and result.completion and result.success is not None and may_tell(COMPLETED, before):
+        happened(launch, Event(COMPLETED, clock.now(), duration=result.duration))
 
 
 def _told_otherwise(launch: Launch, held: QuerySet[Delivery]) -> set[str]:

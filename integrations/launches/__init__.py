@@ -7,7 +7,7 @@ from integrations.launches.offering import Offer, offer_story
 from integrations.launches.opening import known, open_launch, participant
 from integrations.launches.parameters import NAMES, BadLaunch, Parameters, is_launch, read
 from integrations.launches.recording import record
-from integrations.launches.sessions import Wishes, leave, progressed, seen, wishes
+from integrations.launches.sessions import Wishes, leave, look_no_more, progressed, seen, wishes
 from integrations.launches.telling import State, Told, state
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "is_launch",
     "known",
     "leave",
+    "look_no_more",
     "offer_story",
     "open_launch",
     "participant",

@@ -79,8 +79,13 @@ def _tell_progress(launch: Launch, percent: int) -> None:
 
 
 def leave(launch: Launch) -> None:
-    """The learner leaves for now, or has seen everything where nothing is recorded."""
+    """The learner leaves for now."""
     _change(launch, lambda own: sessions.end(own, Launch.Ending.LEFT, clock.now()))
+
+
+def look_no_more(launch: Launch) -> None:
+    """The learner has seen everything, and nothing of it is recorded."""
+    _change(launch, lambda own: sessions.end(own, Launch.Ending.FINISHED, clock.now()))
 
 
 def _change(launch: Launch, change: Callable[[Launch], None]) -> None:

@@ -25,6 +25,7 @@ class State(enum.StrEnum):
     RECORDED = "recorded"
     HELD = "held"  # the learner, or a person at the organization, has to do something
     NOWHERE = "nowhere"  # it belongs to no LMS
+    KEPT = "kept"  # the organization has it, and its LMS takes nothing more of it
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ def state(launch: Launch) -> Told:
     delivery = _delivery(launch)
     if delivery is not None:
         return _of_delivery(delivery)
+    if launch.result_id is not None and launch.cmi5 == Launch.Cmi5.OPEN:
+        # The rules of cmi5 take one pass, and nothing after it.
+        sentence = _("Your learning management system already has your pass from before, and keeps that.")
+        return Told(State.KEPT, sentence)
     return _before(launch)
 
 
@@ -53,11 +58,7 @@ def _delivery(launch: Launch) -> Delivery | None:
     """The delivery of its result, or of that which goes with its token."""
     rows = Delivery.objects.select_related("lane", "configuration", "launch").order_by("pk")
     result = Q(kind=Delivery.Kind.RESULT)
-    found = rows.filter(result, launch=launch).last() or rows.filter(result, launch__relaunched_as=launch).last()
-    if found is None and launch.result_id is not None:
-        # The LMS knows from an earlier session how it ended; this one tells it only that there was another.
-        found = rows.filter(launch=launch).last()
-    return found
+    return rows.filter(result, launch=launch).last() or rows.filter(result, launch__relaunched_as=launch).last()
 
 
 def _relaunch() -> Told:

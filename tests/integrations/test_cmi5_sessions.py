@@ -22,6 +22,7 @@ from tests.cmi5.enrolled import FAILED, PASSED, Enrolled, deliveries, verbs
 from tests.cmi5.fixtures import Play as SecondOpinion
 from tests.cmi5.player import launched, registered
 from tests.cmi5.structure import structure, unit
+from tests.learner import Learner
 from tests.scene import Scene, pump
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -121,7 +122,7 @@ def test_result__after_the_session_was_ended__goes_with_the_next_launch(enrolled
     assert deliveries("held") == ["result"]
 
     enrolled.launch()
-    assert enrolled.told() == ["initialized", "passed", "terminated"]
+    assert enrolled.told() == ["initialized", "completed", "passed", "terminated"]
 
 
 # Launched again ----------------------------------------------------------------------------------------------------
@@ -349,3 +350,28 @@ def test_session__says_what_another_implementation_says(enrolled: Enrolled, seco
     ended = second_opinion(theirs.link, *steps)
     assert ended.returncode == 0, ended.stderr
     assert differences(ours, theirs.statements) == []
+
+
+# What people are told ----------------------------------------------------------------------------------------------
+
+
+def test_end__of_a_failure_after_a_pass__says_that_the_lms_keeps_the_pass(enrolled: Enrolled, client: Client) -> None:
+    enrolled.launch().press("begin").play_through()
+    pump()
+    learner = enrolled.launch().press("begin").play_through("Wait")
+    pump()
+    assert "already has your pass" in learner.press("end").page
+    client.force_login(make.member(enrolled.scene.organization, Membership.Role.VIEWER))
+    latest = Launch.objects.first()
+    assert latest is not None
+    assert (
+        "has a pass of this enrollment"
+        in client.get(f"/admin/integrations/launch/{latest.pk}/change/").content.decode()
+    )
+    assert client.get("/admin/integrations/launch/").content.decode().count("</span> Delivered</span>") == 1
+
+
+def test_cover__of_a_session_to_look_only__says_so(enrolled: Enrolled) -> None:
+    enrolled.launch(mode="Browse")
+    again = Learner(enrolled.share).open(**dict(parse_qsl(urlsplit(enrolled.session.link).query)))
+    assert "nothing is recorded" in again.page
