@@ -28,7 +28,7 @@ from tests.bench.table import Line, rendered
 from tests.processes import BASE
 from tests.servers import ServerDidNotStart
 
-NAMES = ("pipeline", "slow", "two", "recording", "latency", "fairness", "scale", "memory")
+NAMES = ("pipeline", "slow", "two", "recording", "latency", "asking", "fairness", "scale", "memory")
 BIG = ("scale", "memory")
 NOTE = "Figures are medians of the rounds; a ratio is the median of the rounds' own ratios."
 Fresh = Callable[[], AbstractContextManager[str]]

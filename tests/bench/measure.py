@@ -23,7 +23,7 @@ def main(name: str, *options: str) -> None:
     django.setup()
     from django.core.management import call_command
 
-    from tests.bench import fairness, latency, pipeline, recording, scale
+    from tests.bench import asking, fairness, latency, pipeline, recording, scale
     from tests.bench.stage import QUICK, Sizes, Stage
 
     measurements = {
@@ -33,6 +33,7 @@ def main(name: str, *options: str) -> None:
         "recording": recording.recording,
         "scale": scale.scale,
         "latency": latency.latency,
+        "asking": asking.asking,
         "fairness": fairness.fairness,
         "memory": pipeline.memory,
     }
