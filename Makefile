@@ -52,7 +52,9 @@ test-sqlite: development ## run all tests on SQLite
 
 test-postgresql: development ## run what depends on the database or on processes on PostgreSQL
 	$(BIN) -m tests.servers run-with-postgresql -- \
-		$(BIN) -m pytest -m "database or processes" $(ARGS) $(NONE_IS_FINE)
+		$(BIN) -m pytest -m "(database or processes) and not alone" -n $(JOBS) $(ARGS) $(NONE_IS_FINE)
+	$(BIN) -m tests.servers run-with-postgresql -- \
+		$(BIN) -m pytest -m "(database or processes) and alone" $(ARGS) $(NONE_IS_FINE)
 
 check: lint types contracts templates migrations deployment addresses rows ## all checks of the source; -k goes on to show every fault
 
