@@ -14,7 +14,13 @@ from tests.polling import until
 from tests.processes import Processes
 from tests.scene import Scene
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    # What depends on the database in this is tested without a browser, on both.
+    pytest.mark.database(only="sqlite"),
+    pytest.mark.django_db(transaction=True),
+]
 
 PASSED = ["initialized", "progressed", "completed", "passed", "terminated"]
 

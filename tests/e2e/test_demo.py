@@ -9,7 +9,13 @@ from tests.e2e.acting import ANN, PATIENCE
 from tests.e2e.running_demo import Demo, start
 from tests.processes import Processes
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    # What depends on the database in this is tested without a browser, on both.
+    pytest.mark.database(only="sqlite"),
+    pytest.mark.django_db(transaction=True),
+]
 
 TYPES = ("open_elms", "stackone")
 

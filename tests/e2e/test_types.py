@@ -14,7 +14,13 @@ from lmsbridge.practice.stackone.account import ACCOUNT_ID
 from tests.e2e.acting import ANN, BEN, NAME, OBJECTIVE, PATIENCE, STORE, Nora
 from tests.e2e.running_demo import Demo
 
-pytestmark = [pytest.mark.browser, pytest.mark.processes, pytest.mark.django_db(transaction=True)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.processes,
+    # What depends on the database in this is tested without a browser, on both.
+    pytest.mark.database(only="sqlite"),
+    pytest.mark.django_db(transaction=True),
+]
 
 API_KEY = "practice-api-key"
 
