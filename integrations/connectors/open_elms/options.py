@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integrations.connectors import http
 from integrations.connectors.base import OptionsForm
+from integrations.connectors.typed import checked_address
 
 # The types of learning resources that the API page names; as of 2026-11 the choice is optional there.
 RESOURCE_TYPES = (
@@ -75,12 +75,7 @@ class OpenElmsOptions(OptionsForm):
 
     def clean_url(self) -> str:
         text = _without_backend(self.cleaned_data["url"].strip())
-        try:
-            if http.parse(text).query:
-                raise forms.ValidationError(_("Leave out the part from the question mark on."))
-        except http.AddressRefused as refusal:
-            raise forms.ValidationError(refusal.sentence) from None
-        return text
+        return checked_address(text)
 
     def clean_token(self) -> str:
         token: str = self.cleaned_data["token"].strip()

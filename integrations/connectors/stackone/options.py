@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integrations.connectors import http
 from integrations.connectors.base import OptionsForm
+from integrations.connectors.typed import checked_address
 
 ADDRESS = "https://api.stackone.com"
 # The choices of ``flow``.
@@ -64,12 +64,7 @@ class StackOneOptions(OptionsForm):
 
     def clean_url(self) -> str:
         text = _UNIFIED.sub("", self.cleaned_data["url"].strip().rstrip("/"))
-        try:
-            if http.parse(text).query:
-                raise forms.ValidationError(_("Leave out the part from the question mark on."))
-        except http.AddressRefused as refusal:
-            raise forms.ValidationError(refusal.sentence) from None
-        return text
+        return checked_address(text)
 
     def clean_account_id(self) -> str:
         text: str = self.cleaned_data["account_id"].strip()

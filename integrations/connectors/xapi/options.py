@@ -8,8 +8,8 @@ from django import forms
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from integrations.connectors import http
 from integrations.connectors.base import OptionsForm
+from integrations.connectors.typed import checked_address
 from integrations.connectors.xapi.statements import IRI
 
 
@@ -56,7 +56,8 @@ class XapiOptions(OptionsForm):
     )
 
     def clean_url(self) -> str:
-        return _checked_address(self.cleaned_data["url"])
+        text: str = self.cleaned_data["url"].strip()
+        return checked_address(text) if text else ""
 
     def clean_account_home_page(self) -> str:
         page: str = self.cleaned_data["account_home_page"]
@@ -93,18 +94,6 @@ class XapiOptions(OptionsForm):
 
     def _stored(self, field: str) -> bool:
         return field in self.secret_fields and self.has_secret(field)
-
-
-def _checked_address(text: str) -> str:
-    text = text.strip()
-    if not text:
-        return ""
-    try:
-        if http.parse(text).query:
-            raise forms.ValidationError(_("Leave out the part from the question mark on."))
-    except http.AddressRefused as refusal:
-        raise forms.ValidationError(refusal.sentence) from None
-    return text
 
 
 def _header_text(text: str, *, forbidden: str = "", ascii_only: bool = False) -> str:

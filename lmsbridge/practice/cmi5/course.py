@@ -93,6 +93,7 @@ def _from_zip(document: bytes) -> bytes:
     except KeyError:
         raise BadCourse("The zip has no cmi5.xml at its root.") from None
     except (zipfile.BadZipFile, zipfile.LargeZipFile, NotImplementedError, RuntimeError):
+        # The last two are zipfile's own words for a compression that it does not know, and for a password.
         raise BadCourse("The zip cannot be read.") from None
 
 

@@ -28,7 +28,6 @@ from integrations.connectors.base import (
 from integrations.connectors.http import Door
 from lmsbridge.practice.faults import Fault
 from tests.integrations.connectors.stage import ANN, REFERENCE, WHEN, LosingDoor, Stage, facts
-from tests.lms import PracticeLMS
 
 # Which methods an ability stands for.
 METHODS: Mapping[Ability, tuple[str, ...]] = {
@@ -93,11 +92,6 @@ class ConnectorContract:
         """A door for one test."""
         with Door(deadline=5) as opened:
             yield opened
-
-    @pytest.fixture
-    def stage(self, practice_lms: PracticeLMS, door: Door) -> Stage:
-        """The connector's own."""
-        raise NotImplementedError
 
     # What it says of itself ------------------------------------------------------------------------------------
 
